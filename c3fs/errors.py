@@ -1,0 +1,194 @@
+"""Every exception c3fs raises on purpose.
+
+An error carries facts as attributes and writes its own one-line message from them: what is wrong, and what
+to do where that is known. It knows no errno (`fuse.errno` maps it) and no exit code (`cli.exits` does).
+`retryable` says whether the same call may succeed later without anybody changing anything.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class C3Error(Exception):
+    """The root of them all; anything else that reaches a user is a defect of c3fs."""
+
+    retryable: ClassVar[bool] = False
+
+
+# --- input that is refused where it enters ---------------------------------------------------------------
+
+
+class InvalidError(C3Error):
+    """The input has the wrong form; the same input is never going to be accepted."""
+
+
+class InvalidDigestError(InvalidError):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"not a digest (64 lower-case hex digits): {text!r}")
+        self.text = text
+
+
+class InvalidNameError(InvalidError):
+    def __init__(self, name: bytes, why: str) -> None:
+        super().__init__(f"not a file name: {name!r} {why}")
+        self.name = name
+        self.why = why
+
+
+class InvalidRefError(InvalidError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"not a ref: {text!r}: {why}; a ref looks like /jobs/<id> or /jobs/<id>/<sub-path>")
+        self.text = text
+        self.why = why
+
+
+class InvalidFormatError(InvalidError):
+    """A directory, span list, inventory or manifest that breaks the rules of format 1."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"invalid {what}: {why}")
+        self.what = what
+        self.why = why
+
+
+class InvalidJobSpecError(InvalidError):
+    """A `.c3` file that is refused; `line` and `column` count from 1."""
+
+    def __init__(self, path: str, line: int, column: int, why: str) -> None:
+        super().__init__(f"{path}:{line}:{column}: {why}")
+        self.path = path
+        self.line = line
+        self.column = column
+        self.why = why
+
+
+# --- what is named does not exist, or not yet ------------------------------------------------------------
+
+
+class NotFoundError(C3Error):
+    """Nothing has that name."""
+
+
+class RefNotFoundError(NotFoundError):
+    def __init__(self, ref: str, why: str = "no such ref") -> None:
+        super().__init__(f"{ref}: {why}")
+        self.ref = ref
+
+
+class JobNotFoundError(NotFoundError):
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"{job_id}: no such job; `c3 squeue` lists the jobs")
+        self.job_id = job_id
+
+
+class JobNotFinishedError(C3Error):
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"{job_id} is {state}: its artifacts exist when it has finished")
+        self.job_id = job_id
+        self.state = state
+
+
+class PathNotFoundError(NotFoundError):
+    """No such entry in a published tree."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: no such file or directory")
+        self.path = path
+
+
+class NotADirectoryInTreeError(C3Error):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: not a directory")
+        self.path = path
+
+
+class ConflictError(C3Error):
+    """A name that must be unique, or a record that must not change, is taken."""
+
+
+class IllegalTransitionError(ConflictError):
+    def __init__(self, job_id: str, state: str, wanted: str) -> None:
+        super().__init__(f"{job_id} is {state} and cannot become {wanted}")
+        self.job_id = job_id
+        self.state = state
+        self.wanted = wanted
+
+
+# --- blobs -----------------------------------------------------------------------------------------------
+
+
+class BlobError(C3Error):
+    """Something about one blob; `digest` is its 64 hex digits."""
+
+    def __init__(self, digest: str, message: str) -> None:
+        super().__init__(message)
+        self.digest = digest
+
+
+class BlobMissingError(BlobError):
+    """The store answers that it has no such blob: permanent."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest, f"the store has no blob {digest}")
+
+
+class BlobCorruptError(BlobError):
+    """The bytes are not those the digest names. A second try may reach a good copy."""
+
+    retryable = True
+
+    def __init__(self, digest: str, actual: str) -> None:
+        super().__init__(digest, f"blob {digest} is corrupt: its bytes have the digest {actual}")
+        self.actual = actual
+
+
+class StoreUnavailableError(C3Error):
+    """The store did not answer, or answered that it cannot now."""
+
+    retryable = True
+
+
+class StoreRefusedError(C3Error):
+    """The store cannot take or give this, and will not on a second try (full disk, no permission)."""
+
+
+class DeadlineError(C3Error):
+    """A bounded wait ended."""
+
+    retryable = True
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what} did not finish in {seconds:g} s")
+        self.what = what
+        self.seconds = seconds
+
+
+# --- collecting and running ------------------------------------------------------------------------------
+
+
+class CollectError(C3Error):
+    """An output that cannot be collected as it is."""
+
+    def __init__(self, path: bytes, why: str) -> None:
+        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: {why}")
+        self.path = path
+        self.why = why
+
+
+class FileChangedError(CollectError):
+    def __init__(self, path: bytes, tries: int) -> None:
+        super().__init__(path, f"changed while it was read, {tries} times; stop its writer before the script ends")
+        self.tries = tries
+
+
+class MountError(C3Error):
+    """A mount or unmount that did not happen."""
+
+
+class SandboxError(C3Error):
+    """The job's private namespaces could not be made; the message says what to enable."""
+
+
+class ExecutionError(C3Error):
+    """The agent could not start or follow a job."""

@@ -178,7 +178,9 @@ class CollectError(C3Error):
 
 class FileChangedError(CollectError):
     def __init__(self, path: bytes, tries: int) -> None:
-        super().__init__(path, f"changed while it was read, {tries} times; stop its writer before the script ends")
+        super().__init__(
+            path, f"changed while it was read, {tries} times; stop its writer before the script ends"
+        )
         self.tries = tries
 
 

@@ -12,6 +12,7 @@ manifest stays a few hundred bytes. A mount reads no inventory: only the ledger 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Final
@@ -56,7 +57,9 @@ class Root(_Record, frozen=True):
 
     def to_span(self) -> Span:
         record = self.span
-        return EMPTY_SPAN if record.blob is None else Span(Digest.parse(record.blob), record.offset, record.size)
+        return (
+            EMPTY_SPAN if record.blob is None else Span(Digest.parse(record.blob), record.offset, record.size)
+        )
 
 
 class Part(_Record, frozen=True):
@@ -108,7 +111,8 @@ def _check(manifest: Manifest) -> None:
     if not _TIME.match(manifest.created):
         raise InvalidFormatError("manifest", f"created is not a time in UTC: {manifest.created[:40]!r}")
     span = manifest.root.span
-    if span.offset + span.size > BLOB_MAX or (span.blob is None) != (span.size == 0) or (span.blob is None and span.offset):
+    empty = span.blob is None
+    if span.offset + span.size > BLOB_MAX or empty != (span.size == 0) or (empty and span.offset):
         raise InvalidFormatError("manifest", "the root's span is out of range")
 
 
@@ -144,6 +148,6 @@ def decode_inventory(part: Buffer) -> list[tuple[Digest, int]]:
         rows = _ROWS.decode(part)
     except msgspec.MsgspecError as error:
         raise InvalidFormatError("inventory", str(error)) from error
-    if any(a.digest >= b.digest for a, b in zip(rows, rows[1:], strict=False)):
+    if any(a.digest >= b.digest for a, b in itertools.pairwise(rows)):
         raise InvalidFormatError("inventory", "its rows are not sorted")
     return [(Digest(row.digest), row.size) for row in rows]

@@ -75,7 +75,9 @@ class Registry(Protocol):
         """Raises JobNotFoundError."""
         ...
 
-    async def jobs(self, *, project: str | None = None, state: JobState | None = None, limit: int | None = None) -> list[Job]:
+    async def jobs(
+        self, *, project: str | None = None, state: JobState | None = None, limit: int | None = None
+    ) -> list[Job]:
         """The newest first."""
         ...
 

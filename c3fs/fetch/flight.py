@@ -1,0 +1,68 @@
+"""Single-flight: one fetch per digest, however many ask at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import C3Error
+
+Fetch = Callable[[Digest], Awaitable[Buffer]]
+
+
+class _Flight:
+    __slots__ = ("data", "error", "landed")
+
+    def __init__(self) -> None:
+        self.landed = trio.Event()
+        self.data: Buffer | None = None
+        self.error: C3Error | None = None
+
+
+class Flights:
+    """Runs `fetch` in `nursery`, at most once at a time for each digest.
+
+    A C3Error of `fetch` goes to everybody who waits; anything else is a defect and goes up the nursery.
+    """
+
+    def __init__(self, nursery: trio.Nursery, fetch: Fetch) -> None:
+        self._nursery = nursery
+        self._fetch = fetch
+        self._flights: dict[Digest, _Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._flights
+
+    def start(self, digest: Digest) -> _Flight:
+        """The flight of `digest`, begun if there is none; does not wait."""
+        flight = self._flights.get(digest)
+        if flight is None:
+            flight = self._flights[digest] = _Flight()
+            self._nursery.start_soon(self._fly, digest, flight, name=f"fetch {digest!r}")
+        return flight
+
+    async def join(self, digest: Digest) -> Buffer:
+        """The blob, when its flight has landed. Cancelling the caller leaves the flight alone."""
+        flight = self.start(digest)
+        await flight.landed.wait()
+        if flight.error is not None:
+            raise flight.error.with_traceback(None)
+        assert flight.data is not None
+        return flight.data
+
+    async def _fly(self, digest: Digest, flight: _Flight) -> None:
+        try:
+            flight.data = await self._fetch(digest)
+        except C3Error as error:
+            flight.error = error
+        except trio.Cancelled:
+            flight.error = C3Error("the fetcher was stopped")
+            raise
+        finally:
+            del self._flights[digest]
+            flight.landed.set()

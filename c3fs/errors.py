@@ -143,6 +143,15 @@ class BlobCorruptError(BlobError):
         self.actual = actual
 
 
+class BlobTooShortError(BlobError):
+    """A span reaches beyond the end of its blob: whoever published it lied, or wrote a defect down."""
+
+    def __init__(self, digest: str, size: int, needed: int) -> None:
+        super().__init__(digest, f"blob {digest} has {size} bytes, and a span needs {needed} of it")
+        self.size = size
+        self.needed = needed
+
+
 class StoreUnavailableError(C3Error):
     """The store did not answer, or answered that it cannot now."""
 
@@ -178,9 +187,7 @@ class CollectError(C3Error):
 
 class FileChangedError(CollectError):
     def __init__(self, path: bytes, tries: int) -> None:
-        super().__init__(
-            path, f"changed while it was read, {tries} times; stop its writer before the script ends"
-        )
+        super().__init__(path, f"changed while it was read, {tries} times; stop its writer before the script ends")
         self.tries = tries
 
 

@@ -150,9 +150,7 @@ class Totals(NamedTuple):
     bytes: int
 
     def plus(self, other: Totals) -> Totals:
-        return Totals(
-            self.files + other.files, self.directories + other.directories, self.bytes + other.bytes
-        )
+        return Totals(self.files + other.files, self.directories + other.directories, self.bytes + other.bytes)
 
 
 NOTHING: Final = Totals(0, 0, 0)

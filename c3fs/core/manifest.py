@@ -57,9 +57,7 @@ class Root(_Record, frozen=True):
 
     def to_span(self) -> Span:
         record = self.span
-        return (
-            EMPTY_SPAN if record.blob is None else Span(Digest.parse(record.blob), record.offset, record.size)
-        )
+        return EMPTY_SPAN if record.blob is None else Span(Digest.parse(record.blob), record.offset, record.size)
 
 
 class Part(_Record, frozen=True):

@@ -44,12 +44,8 @@ class Ref:
     def head(self) -> str:
         """The ref without its sub-path."""
         if self.kind == "job":
-            return (
-                f"/jobs/{self.name}" if self.project is None else f"/projects/{self.project}/jobs/{self.name}"
-            )
-        base = (
-            f"/datasets/{self.name}" if self.project is None else f"/projects/{self.project}/data/{self.name}"
-        )
+            return f"/jobs/{self.name}" if self.project is None else f"/projects/{self.project}/jobs/{self.name}"
+        base = f"/datasets/{self.name}" if self.project is None else f"/projects/{self.project}/data/{self.name}"
         return base if self.version is None else f"{base}/@{self.version}"
 
     @property

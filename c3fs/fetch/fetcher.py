@@ -9,7 +9,7 @@ import trio
 
 from c3fs.core.digest import Buffer, Digest
 from c3fs.core.span import Span
-from c3fs.errors import BlobCorruptError
+from c3fs.errors import BlobTooShortError
 from c3fs.fetch.flight import Flights
 from c3fs.fetch.recent import Recent
 from c3fs.store.base import Store
@@ -96,10 +96,7 @@ class Fetcher:
 
 
 def cut(data: Buffer, digest: Digest, offset: int, size: int) -> memoryview:
-    """`size` bytes at `offset` of a blob, without a copy. A blob that is too short is not the one the
-    directory speaks of, though its digest is right: raises BlobCorruptError."""
+    """`size` bytes at `offset` of a blob, without a copy; raises BlobTooShortError."""
     if offset + size > len(data):
-        raise BlobCorruptError(
-            str(digest), f"right, but it has {len(data)} bytes and {offset + size} are named"
-        )
+        raise BlobCorruptError(str(digest), f"right, but it has {len(data)} bytes and {offset + size} are named")
     return memoryview(data)[offset : offset + size]

@@ -97,10 +97,32 @@ class PathNotFoundError(NotFoundError):
         self.path = path
 
 
-class NotADirectoryInTreeError(C3Error):
-    def __init__(self, path: bytes) -> None:
-        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: not a directory")
+class KindError(C3Error):
+    """An entry of a published tree that is not of the kind the operation needs."""
+
+    def __init__(self, path: bytes, why: str) -> None:
+        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: {why}")
         self.path = path
+
+
+class NotDirectoryError(KindError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(path, "not a directory")
+
+
+class IsDirectoryError(KindError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(path, "is a directory")
+
+
+class NotFileError(KindError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(path, "not a regular file")
+
+
+class NotSymlinkError(KindError):
+    def __init__(self, path: bytes) -> None:
+        super().__init__(path, "not a symlink")
 
 
 class ConflictError(C3Error):

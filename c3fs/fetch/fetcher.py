@@ -98,5 +98,5 @@ class Fetcher:
 def cut(data: Buffer, digest: Digest, offset: int, size: int) -> memoryview:
     """`size` bytes at `offset` of a blob, without a copy; raises BlobTooShortError."""
     if offset + size > len(data):
-        raise BlobCorruptError(str(digest), f"right, but it has {len(data)} bytes and {offset + size} are named")
+        raise BlobTooShortError(str(digest), len(data), offset + size)
     return memoryview(data)[offset : offset + size]

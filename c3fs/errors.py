@@ -213,8 +213,23 @@ class FileChangedError(CollectError):
         self.tries = tries
 
 
+class DownloadError(C3Error):
+    """A local path that an artifact cannot be written to."""
+
+    def __init__(self, path: bytes, why: str) -> None:
+        super().__init__(f"{path.decode('utf-8', 'backslashreplace')}: {why}")
+        self.path = path
+        self.why = why
+
+
 class MountError(C3Error):
     """A mount or unmount that did not happen."""
+
+
+class MountBusyError(MountError):
+    def __init__(self, mountpoint: str) -> None:
+        super().__init__(f"{mountpoint} is busy: files are open in it, or it is somebody's working directory")
+        self.mountpoint = mountpoint
 
 
 class SandboxError(C3Error):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pyfuse3
@@ -25,10 +26,11 @@ longer than a mount lives, and far from overflow in its jiffies."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Handler = Callable[Concatenate["Operations", P], Coroutine[Any, Any, R]]
 
 
-def guarded(handler: Handler[P, R]) -> Handler[P, R]:
+def guarded(
+    handler: Callable[Concatenate[Operations, P], CoroutineType[Any, Any, R]],
+) -> Callable[Concatenate[Operations, P], CoroutineType[Any, Any, R]]:
     """Lets nothing but FUSEError (and cancellation) out: pyfuse3 would end the mount."""
 
     @functools.wraps(handler)

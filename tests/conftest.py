@@ -8,6 +8,33 @@ from functools import partial
 import pytest
 import trio
 
+from tests.support import requirements
+
+MARKERS = (
+    "mounts: makes real FUSE mounts",
+    "namespaces: makes private mount namespaces",
+    "ordinary_user: runs programs as a user without rights; root runs the test",
+    "campaign: minutes long, or many thousands of cases; runs with --campaign only",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="also run the tests marked `campaign`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine, or this run, is not for; see tests.support.requirements."""
+    if item.get_closest_marker("campaign") and not item.config.getoption("--campaign"):
+        pytest.skip("a long campaign: --campaign runs it")
+    for marker in requirements.CHECKS:
+        if item.get_closest_marker(marker):
+            requirements.demand(marker)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:

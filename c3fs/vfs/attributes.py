@@ -32,7 +32,7 @@ def of_directory(facts: DirectoryFacts) -> Attributes:
 def of_found(found: Found) -> Attributes:
     entry = found.entry
     if isinstance(entry, File):
-        stored = entry.size if len(entry.spans) == 1 else sum(s.size for s in entry.spans if s.blob >= 0)
+        stored = sum([span.size for span in entry.spans if span.blob >= 0])
         return _of_file(found, entry, stored)
     if isinstance(entry, Directory):
         size = entry.span.size

@@ -40,9 +40,7 @@ SOURCE: Source = {
 
 
 @asynccontextmanager
-async def mounted(
-    store: SteeredStore, root: Root, path: tuple[bytes, ...] = ()
-) -> AsyncGenerator[FileSystem, None]:
+async def mounted(store: SteeredStore, root: Root, *path: bytes) -> AsyncGenerator[FileSystem, None]:
     fetcher = Fetcher(DictCache(), store)
     async with trio.open_nursery() as nursery:
         await nursery.start(fetcher.run)

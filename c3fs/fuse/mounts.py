@@ -35,7 +35,7 @@ class MountRecord:
 def list_mounts() -> list[MountRecord]:
     """All mounts this process sees, in the order they were made."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        return [_parse(line) for line in file]
+        return [parse_record(line) for line in file]
 
 
 def find_mount(mountpoint: str) -> MountRecord | None:
@@ -97,7 +97,7 @@ def _unmount_as_user(mountpoint: str, *, lazy: bool) -> None:
     raise MountError(f"cannot unmount {mountpoint}: {done.stderr.strip()}")
 
 
-def _parse(line: str) -> MountRecord:
+def parse_record(line: str) -> MountRecord:
     """36 35 98:0 /root /mountpoint options … - fstype source super-options (proc(5))."""
     fields = line.split(" ")
     separator = fields.index("-", 6)

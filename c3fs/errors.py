@@ -63,6 +63,10 @@ class InvalidJobSpecError(InvalidError):
         self.why = why
 
 
+class SettingsError(InvalidError):
+    """A setting from the environment that is wrong, or names a place that cannot be used."""
+
+
 # --- what is named does not exist, or not yet ------------------------------------------------------------
 
 

@@ -1,0 +1,47 @@
+"""The programs `c3` and `c3fs`: the only layer that reads the environment, prints, and ends a process.
+
+What is where
+- `c3` and `c3fs` put the commands together; there is one file a command. `program` is what all commands share
+  (`-v`, click's errors made ours), `exits` the one table from errors to exit codes and the guard around every
+  program, `settings` the one reader of the environment, `output` and `rows` how results look, `progress` how
+  long work does.
+- `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
+- Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell
+  that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
+
+Exit codes
+
+    0    done
+    1    done, and the answer is no: the job that was followed did not succeed
+    2    the command line, a ref or a .c3 file is wrong; the same input is never accepted
+    3    no such job, ref, file or directory; or it is of another kind
+    4    not now: the job has not finished, or somebody else was quicker
+    5    cannot mount or unmount
+    6    a store or registry that did not answer in time; the same command may succeed later
+    7    damaged: a blob is missing or corrupt, a directory or manifest malformed
+    8    this machine: no permission, disk full, a setting that cannot be used
+    9    a job could not be started or followed
+    70   a defect of c3fs; run again with -v and report it
+    130  Ctrl-C
+    141  whoever read our output has closed it (`c3 … | head`)
+
+Diagnostics are always on stderr, one line an error; stdout has results alone. What was half-done when Ctrl-C came
+is taken away, or never had its final name.
+
+The mount's process is small. `c3fs mount` looks up the ref with the registry, then hands a plan (manifest, store,
+cache, mountpoint) to a fresh interpreter that imports neither SQLAlchemy nor click, rich or the publish layer, and
+that does not hold the user's working directory. With --foreground it becomes that interpreter (exec), so signals
+and the exit code need nobody to pass them on.
+
+Coming live. The parent waits on a pipe for {"ready": true}, looks at the mount itself (stat), and only then ends
+with 0. The wait is bounded (30 s); on failure, timeout or Ctrl-C it ends the child, kills it if need be, and
+clears the mountpoint. A child that loses its parent in between mounts all the same: nobody is left waiting, and
+`c3fs mounts` shows it. A lock on the mount's log file keeps two `c3fs mount` of one mountpoint apart.
+
+Jobs that lost their agent are marked FAILED / AGENT_LOST by whatever command opens the registry next: the runner
+holds a lock in the job's directory as long as it lives, and a free lock under an unfinished job tells.
+
+Rejected: a daemon that serves all mounts (one crash takes every mount, and one session per process is what pyfuse3
+offers); fork without exec for the mount (it would carry SQLAlchemy and its threads' locks along); click's own
+standalone mode (several lines an error, exit code 1 for a closed pipe, groups of exceptions as tracebacks).
+"""

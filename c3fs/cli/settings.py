@@ -1,0 +1,101 @@
+"""What the environment says: the only reader of it.
+
+    C3_HOME         the registry, the store, jobs and logs; default: the user's data directory
+                    (~/.local/share/c3, or $XDG_DATA_HOME/c3)
+    C3_CACHE_DIR    the chunk cache; default: the user's cache directory (~/.cache/c3), for root /var/cache/c3fs
+    C3_CACHE_SIZE   the most bytes the cache may have on disk, like 20GiB; default: what the cache decides
+    NO_COLOR, TERM  as everywhere: no colours when the one is set or the other is "dumb"
+
+Directories are made on first use and readable by their owner alone: artifacts may be secrets.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from c3fs.cli.sizes import parse_size
+from c3fs.errors import SettingsError
+
+_CACHE_OF_ROOT: Final = "/var/cache/c3fs"
+CACHE_SIZE_MIN: Final = 64 << 20
+"""Bytes: a cache of fewer than sixteen of the largest blobs evicts what it has just fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where blobs are: all that a process needs to read published trees. `cap` is in bytes."""
+
+    store: str
+    cache: str
+    cap: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything lies; absolute paths. `cache_cap` is in bytes, None for the cache's own default."""
+
+    home: str
+    cache_directory: str
+    cache_cap: int | None
+
+    @property
+    def registry_url(self) -> str:
+        return f"sqlite:///{self.home}/registry.db"
+
+    @property
+    def storage(self) -> Storage:
+        return Storage(f"{self.home}/store", self.cache_directory, self.cache_cap)
+
+    @property
+    def jobs_directory(self) -> str:
+        return self._directory("jobs")
+
+    @property
+    def logs_directory(self) -> str:
+        return self._directory("logs")
+
+    def _directory(self, name: str) -> str:
+        path = f"{self.home}/{name}"
+        _make(path, "C3_HOME")
+        return path
+
+
+def load_settings() -> Settings:
+    """Read the environment and make what it names; raises SettingsError."""
+    import platformdirs  # not needed by a process that is handed its Storage
+
+    home = _path("C3_HOME", platformdirs.user_data_dir("c3"))
+    default = _CACHE_OF_ROOT if os.geteuid() == 0 else platformdirs.user_cache_dir("c3")
+    cache = _path("C3_CACHE_DIR", default)
+    size = os.environ.get("C3_CACHE_SIZE", "")
+    cap = parse_size(size, "C3_CACHE_SIZE") if size else None
+    if cap is not None and cap < CACHE_SIZE_MIN:
+        raise SettingsError(f"C3_CACHE_SIZE: {size} is too small; the least is {CACHE_SIZE_MIN >> 20}MiB")
+    _make(home, "C3_HOME")
+    _make(cache, "C3_CACHE_DIR")
+    return Settings(home, cache, cap)
+
+
+def wants_no_colour() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def _path(variable: str, default: str) -> str:
+    path = os.environ.get(variable) or default
+    if not os.path.isabs(path):
+        raise SettingsError(f"{variable}: {path!r} is not an absolute path")
+    return os.path.normpath(path)
+
+
+def _make(path: str, variable: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SettingsError(f"{variable}: cannot make {path}: {error.strerror}") from error
+    if not os.path.isdir(path) or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise SettingsError(f"{variable}: {path} is not a directory you can write to")

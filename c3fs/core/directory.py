@@ -12,12 +12,16 @@ changes one leaf.
            [1, name, mode, mtime_ns, digest, span, files, directories, bytes]              a directory
            [2, name, mtime_ns, target]                                                     a symlink
            [3, name, mode, mtime_ns, size, digest, span, spans]                            a long file
-    span   [number of the blob in the list of blobs, or -1 for a hole, offset, size]
+    span   [number of the blob in the list of blobs, or -1 for a hole, or -2 for this blob, offset, size]
 
 The list of blobs is in the order of first use: many entries share a pack, and 32 bytes each would be half of
 the encoding. `files`, `directories` and `bytes` count everything below: they make `du` and statfs O(1), and
 number the directories of a tree in pre-order without visiting them (see c3fs.vfs). In an index row, as in a
 leaf, they count the entries of that part and everything below those.
+
+"This blob" is the one that the leaf or index itself lies in: a directory and those below it share a pack, whose
+digest no part of it can know. So the directories of a usual tree are one blob, however deep it is, and a changed
+file changes one blob of directories, not one a level.
 
 A file of more than `SPANS_MAX` spans (kind 3) keeps them in a span list of its own (core.spanlist).
 
@@ -68,8 +72,14 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unkno
     """Holds no reference cycles, so the garbage collector need not know it."""
 
 
+HOLE: Final = -1
+SELF: Final = -2
+
+
 class WireSpan(_Wire, frozen=True):
-    blob: Annotated[int, msgspec.Meta(ge=-1, lt=1 << 32)]
+    """`blob` is a position in the node's list of blobs, or HOLE, or SELF."""
+
+    blob: Annotated[int, msgspec.Meta(ge=SELF, lt=1 << 32)]
     offset: Annotated[int, msgspec.Meta(ge=0, le=BLOB_MAX)]
     size: Annotated[int, msgspec.Meta(ge=0, le=FILE_MAX)]
 
@@ -168,16 +178,22 @@ class BlobTable:
 
     def wire(self, span: Span) -> WireSpan:
         if span.blob is None:
-            return WireSpan(-1, span.offset, span.size)
+            return WireSpan(HOLE, span.offset, span.size)
         number = self._numbers.setdefault(span.blob, len(self.blobs))
         if number == len(self.blobs):
             self.blobs.append(bytes(span.blob))
         return WireSpan(number, span.offset, span.size)
 
 
-def unwire(blobs: Sequence[bytes], span: WireSpan) -> Span:
-    """The span with its blob's digest; `span` is of a node that was checked."""
-    return Span(None if span.blob < 0 else Digest(blobs[span.blob]), span.offset, span.size)
+def unwire(blobs: Sequence[bytes], span: WireSpan, own: Digest | None) -> Span:
+    """The span with its blob's digest; `span` is of a checked node that lies in the blob `own`."""
+    match span.blob:
+        case -1:
+            return Span(None, span.offset, span.size)
+        case -2:
+            return Span(own, span.offset, span.size)
+        case number:
+            return Span(Digest(blobs[number]), span.offset, span.size)
 
 
 def weight(entry: Entry) -> int:
@@ -204,10 +220,8 @@ def encode_leaf(table: BlobTable, entries: list[Entry]) -> bytes:
     return _ENCODER.encode(Leaf(table.blobs, entries))
 
 
-def encode_index(parts: Sequence[tuple[bytes, int, Totals, Span]]) -> bytes:
-    """Canonical bytes of the index over (first name, entries, totals, span) parts."""
-    table = BlobTable()
-    rows = [IndexRow(first, entries, *totals, table.wire(span)) for first, entries, totals, span in parts]
+def encode_index(table: BlobTable, rows: list[IndexRow]) -> bytes:
+    """Canonical bytes; `rows` sorted by first name, their spans made with `table`."""
     return _ENCODER.encode(Index(table.blobs, rows))
 
 
@@ -275,10 +289,12 @@ def check_totals(found: Totals, claimed: Totals) -> None:
 
 
 def check_spans(spans: Iterable[WireSpan], blobs: int, size: int) -> None:
-    """The spans of one file: in range, none empty, and together `size` bytes."""
+    """The spans of one file: in range, none empty, none in this blob, and together `size` bytes."""
     covered = 0
     for span in spans:
         check_span(span, blobs)
+        if span.blob == SELF:
+            raise InvalidFormatError("directory", "a file's bytes inside the directory's blob")
         if not span.size:
             raise InvalidFormatError("directory", "an empty span")
         covered += span.size
@@ -289,7 +305,7 @@ def check_spans(spans: Iterable[WireSpan], blobs: int, size: int) -> None:
 def check_span(span: WireSpan, blobs: int) -> None:
     if span.blob >= blobs:
         raise InvalidFormatError("directory", f"span in blob {span.blob} of {blobs}")
-    if span.blob < 0:
+    if span.blob == HOLE:
         if span.offset:
             raise InvalidFormatError("directory", "a hole with an offset")
     elif not span.size or span.offset + span.size > BLOB_MAX:
@@ -311,7 +327,7 @@ def _check_leaf(leaf: Leaf) -> None:
                 _check_directory(entry, blobs)
             case LongFile():
                 check_span(entry.span, blobs)
-                if entry.span.blob < 0 or not SPANS_MAX < entry.spans <= entry.size:
+                if entry.span.blob == HOLE or not SPANS_MAX < entry.spans <= entry.size:
                     raise InvalidFormatError("directory", f"a span list of {entry.spans} spans")
             case Symlink():
                 if b"\0" in entry.target:
@@ -320,7 +336,7 @@ def _check_leaf(leaf: Leaf) -> None:
 
 def _check_directory(entry: Directory, blobs: int) -> None:
     check_span(entry.span, blobs)
-    if entry.span.blob < 0 and (entry.span.size or entry.files or entry.directories or entry.bytes):
+    if entry.span.blob == HOLE and (entry.span.size or entry.files or entry.directories or entry.bytes):
         raise InvalidFormatError("directory", "a directory that is stored nowhere is not empty")
 
 
@@ -330,7 +346,7 @@ def _check_index(index: Index) -> None:
     _check_order(row.first for row in index.rows)
     for row in index.rows:
         check_span(row.span, len(index.blobs))
-        if row.span.blob < 0 or row.files + row.directories < row.entries:
+        if row.span.blob == HOLE or row.files + row.directories < row.entries:
             raise InvalidFormatError("directory", f"an index row of {row.entries} entries that holds fewer")
     if sum(row.entries for row in index.rows) > ENTRIES_MAX:
         raise InvalidFormatError("directory", f"more than {ENTRIES_MAX} entries")

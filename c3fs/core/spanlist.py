@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 
 from c3fs.core.digest import SIZE, Buffer
-from c3fs.core.directory import BlobTable, WireSpan, check_span, check_spans
+from c3fs.core.directory import HOLE, BlobTable, WireSpan, check_span, check_spans
 from c3fs.core.span import FILE_MAX, Span
 from c3fs.errors import InvalidFormatError
 
@@ -64,10 +64,8 @@ def encode_span_leaf(spans: Sequence[Span]) -> bytes:
     return _ENCODER.encode(SpanLeaf(table.blobs, wired))
 
 
-def encode_span_index(parts: Sequence[tuple[int, int, Span]]) -> bytes:
-    """Canonical bytes of the index over (bytes covered, spans, span of the part) parts."""
-    table = BlobTable()
-    rows = [SpanRow(size, spans, table.wire(span)) for size, spans, span in parts]
+def encode_span_index(table: BlobTable, rows: list[SpanRow]) -> bytes:
+    """Canonical bytes; the rows' spans made with `table`."""
     return _ENCODER.encode(SpanIndex(table.blobs, rows))
 
 
@@ -91,7 +89,7 @@ def _check_index(node: SpanIndex, size: int) -> None:
         raise InvalidFormatError("span list", f"an index of {len(node.rows)} rows")
     for row in node.rows:
         check_span(row.span, len(node.blobs))
-        if row.span.blob < 0:
+        if row.span.blob == HOLE:
             raise InvalidFormatError("span list", "an index row that is stored nowhere")
     if sum(row.size for row in node.rows) != size:
         raise InvalidFormatError("span list", f"does not cover the {size} bytes claimed")

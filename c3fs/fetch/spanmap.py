@@ -74,11 +74,12 @@ class LongSpanMap:
         for level in range(LEVELS_MAX + 1):
             node = await self._node(level, start, size, span)
             if isinstance(node, SpanLeaf):
-                self._leaf = SpanMap([unwire(node.blobs, wire) for wire in node.spans], start)
+                self._leaf = SpanMap([unwire(node.blobs, wire, span.blob) for wire in node.spans], start)
                 return self._leaf
             starts = list(accumulate((row.size for row in node.rows), initial=start))
             at = bisect_right(starts, offset, hi=len(node.rows)) - 1
-            start, size, span = starts[at], node.rows[at].size, unwire(node.blobs, node.rows[at].span)
+            row = node.rows[at]
+            start, size, span = starts[at], row.size, unwire(node.blobs, row.span, span.blob)
         raise InvalidFormatError("span list", f"deeper than {LEVELS_MAX} indexes")
 
     async def _node(self, level: int, start: int, size: int, span: Span) -> SpanIndex | SpanLeaf:

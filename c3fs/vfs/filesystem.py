@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final, NamedTuple
 
 from c3fs.core.digest import Buffer
-from c3fs.core.directory import Directory, File, LongFile, Symlink, Totals, unwire
+from c3fs.core.directory import Directory, File, LongFile, Symlink, Totals
 from c3fs.errors import IsDirectoryError, NotDirectoryError, NotFileError, NotSymlinkError
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
@@ -90,12 +90,12 @@ class FileSystem:
 
     def reader(self, found: Found) -> FileReader:
         """Reads the file that was found."""
-        entry, blobs = found.entry, found.part.blobs
+        entry = found.entry
         match entry:
             case File():
-                spans = SpanMap([unwire(blobs, span) for span in entry.spans])
+                spans = SpanMap([found.part.span(span) for span in entry.spans])
             case LongFile():
-                spans = LongSpanMap(self._fetcher, unwire(blobs, entry.span), entry.size)
+                spans = LongSpanMap(self._fetcher, found.part.span(entry.span), entry.size)
             case Directory() | Symlink():
                 raise NotFileError(entry.name)
         return FileReader(self._fetcher, self._prefetcher, spans, entry.size)

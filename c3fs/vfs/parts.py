@@ -5,16 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
-from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, sum_totals, totals_of, unwire
+from c3fs.core.digest import Digest
+from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, WireSpan, sum_totals, totals_of, unwire
 from c3fs.core.span import Span
 
 
 class LeafPart:
-    """A leaf. Positions count from the leaf's first entry, directory numbers from its first sub-directory."""
+    """A leaf that lies in the blob `own`. Positions count from its first entry, directory numbers from its first
+    sub-directory."""
 
-    __slots__ = ("blobs", "count", "directories_at", "entries", "names", "numbers", "totals")
+    __slots__ = ("blobs", "count", "directories_at", "entries", "names", "numbers", "own", "totals")
 
-    def __init__(self, leaf: Leaf) -> None:
+    def __init__(self, leaf: Leaf, own: Digest | None) -> None:
+        self.own = own
         self.blobs = leaf.blobs
         self.entries = leaf.entries
         self.count = len(leaf.entries)
@@ -36,8 +39,9 @@ class LeafPart:
         """The position of the sub-directory that has `number`, or has it below."""
         return self.directories_at[bisect_right(self.numbers, number) - 1]
 
-    def span(self, entry: Directory) -> Span:
-        return unwire(self.blobs, entry.span)
+    def span(self, wire: WireSpan) -> Span:
+        """The span that an entry of this leaf speaks of."""
+        return unwire(self.blobs, wire, self.own)
 
     def weight(self) -> int:
         """In entries; long lists of spans count too, as they hold as much memory."""
@@ -50,11 +54,13 @@ class LeafPart:
 
 
 class IndexPart:
-    """An index: its rows' first names, and where each row's entries and sub-directories begin."""
+    """An index that lies in the blob `own`: its rows' first names, and where the entries and sub-directories of
+    each row begin."""
 
-    __slots__ = ("_index", "count", "firsts", "numbers", "starts", "totals")
+    __slots__ = ("_index", "_own", "count", "firsts", "numbers", "starts", "totals")
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, own: Digest | None) -> None:
+        self._own = own
         self._index = index
         self.firsts = [row.first for row in index.rows]
         *starts, self.count = accumulate((row.entries for row in index.rows), initial=0)
@@ -80,7 +86,7 @@ class IndexPart:
         return self._index.rows[row].entries
 
     def span(self, row: int) -> Span:
-        return unwire(self._index.blobs, self._index.rows[row].span)
+        return unwire(self._index.blobs, self._index.rows[row].span, self._own)
 
     def weight(self) -> int:
         return 1 + len(self.firsts)

@@ -22,7 +22,7 @@ LEVELS_MAX: Final = 3
 DIRECTORIES_MAX: Final = 1 << 38
 """Directories of one tree: their numbers share 64 bits of inode with 24 of position."""
 
-_EMPTY: Final = LeafPart(Leaf([], []))
+_EMPTY: Final = LeafPart(Leaf([], []), None)
 
 
 class DirectoryFacts(NamedTuple):
@@ -52,7 +52,7 @@ class Found(NamedTuple):
         entry = self.entry
         assert isinstance(entry, Directory)
         totals = Totals(entry.files, entry.directories, entry.bytes)
-        span = self.part.span(entry)
+        span = self.part.span(entry.span)
         return DirectoryFacts(self.number, self.directory.number, entry.mode, entry.mtime_ns, span, totals)
 
 
@@ -163,7 +163,7 @@ class Tree:
         if part is None:
             node = decode_node(await self._reader.read_span(span))
             self.decoded += 1
-            part = IndexPart(node) if isinstance(node, Index) else LeafPart(node)
+            part = IndexPart(node, span.blob) if isinstance(node, Index) else LeafPart(node, span.blob)
             self._parts.put(span, part, part.weight())
         check_totals(part.totals, claimed)
         return part

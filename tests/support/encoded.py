@@ -18,6 +18,7 @@ from c3fs.core.directory import (
     DirectoryHasher,
     Entry,
     File,
+    IndexRow,
     Symlink,
     Totals,
     encode_index,
@@ -77,7 +78,9 @@ class Encoder:
     def _index(self, parts: list[tuple[bytes, int, Totals, Span]]) -> tuple[bytes, int, Totals, Span]:
         if len(parts) == 1:
             return parts[0]
-        span = self._store.span(encode_index(parts))
+        table = BlobTable()
+        rows = [IndexRow(first, entries, *totals, table.wire(span)) for first, entries, totals, span in parts]
+        span = self._store.span(encode_index(table, rows))
         return parts[0][0], sum(part[1] for part in parts), sum_totals(part[2] for part in parts), span
 
     def _entry(self, table: BlobTable, name: bytes, what: Content | Source) -> Entry:

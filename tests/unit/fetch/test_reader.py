@@ -11,8 +11,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c3fs.core.directory import BlobTable
 from c3fs.core.span import Span
-from c3fs.core.spanlist import PART_MAX, encode_span_index, encode_span_leaf
+from c3fs.core.spanlist import PART_MAX, SpanRow, encode_span_index, encode_span_leaf
 from c3fs.errors import InvalidFormatError
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.readahead import SLACK, WINDOW_MAX, WINDOW_MIN, Window
@@ -59,6 +60,12 @@ def test_any_range_reads_what_the_file_has_there(
     assert trio.run(read) == content[offset : offset + size]
 
 
+def span_index(store: SteeredStore, parts: list[tuple[int, int, Span]]) -> Span:
+    table = BlobTable()
+    rows = [SpanRow(size, spans, table.wire(span)) for size, spans, span in parts]
+    return store.span(encode_span_index(table, rows))
+
+
 async def long_file(store: SteeredStore, chunks: int) -> tuple[Span, int]:
     """A file of `chunks` spans of three bytes, all in one blob, under as many indexes as it takes."""
     blob = store.add(b"".join(b"%03d" % n for n in range(1000)))
@@ -67,7 +74,7 @@ async def long_file(store: SteeredStore, chunks: int) -> tuple[Span, int]:
         (3 * len(part), len(part), store.span(encode_span_leaf(part)))
         for part in (spans[at : at + PART_MAX] for at in range(0, chunks, PART_MAX))
     ]
-    return store.span(encode_span_index(parts)), 3 * chunks
+    return span_index(store, parts), 3 * chunks
 
 
 async def test_a_file_of_100_000_chunks_is_read_by_decoding_one_leaf() -> None:
@@ -107,7 +114,7 @@ async def test_an_endless_span_list_is_refused() -> None:
     size = 5
     for _ in range(8):
         size += 1
-        span = store.span(encode_span_index([(size - 1, 1, span), (1, 1, other)]))
+        span = span_index(store, [(size - 1, 1, span), (1, 1, other)])
     async with fetching(store) as fetcher:
         with pytest.raises(InvalidFormatError, match="deeper"):
             await LongSpanMap(fetcher, span, size).part(0)

@@ -1,0 +1,36 @@
+"""Stores keep blobs by digest: get, put, missing. One protocol (`base`), one file per mechanism.
+
+    directory   files in a directory, put durably        memory     a dict
+    verified    recomputes the digest of what is got     retried    full-jitter retries of retryable errors
+    limited     calls at once                            deadline   seconds a call
+    counted     calls and bytes
+
+A decorator is a store over a store and adds that one thing. They stack as (outermost first)
+
+    Deadline(Retried(Limited(Deadline(Verified(Counted(store)), one try)), policy), altogether)
+
+- Retried over Verified: corrupt bytes may have been corrupted on their way, so they are asked for again.
+- Limited under Retried: a call that pauses between two tries leaves its place to others.
+- A deadline for one try under Limited: waiting for a place is not the store being slow, and a hung call
+  frees its place. One for everything on top: a reader waits no longer, however long the queue.
+- Counted at the bottom: what crossed the wire, retries and corrupt blobs included.
+
+Invariants
+- A name in a store stands for a whole blob, or for none: no reader sees a put half done, whichever of the two
+  processes dies when. What a store answers is trusted by nobody above Verified all the same.
+- Identical puts are idempotent and may race; none is an error and none waits for the other. So nothing is
+  locked: who publishes asks what is missing and puts that.
+- What has been put, or was found there by `missing`, survives a power cut (c3fs.store.directory).
+- Cancelling a call never leaves something half done and never waits for a disk that hangs.
+
+Failure: BlobMissingError and StoreRefusedError are permanent, StoreUnavailableError, DeadlineError and
+BlobCorruptError may be retried. A local disk's errors are mapped in one table (`oserrors`). What no retry mends
+names the place and what to do.
+
+Tried and rejected
+- Unnamed files (O_TMPFILE and a link) leave nothing behind when a process is killed, but a link replaces no
+  damaged file and several file systems refuse it; temporary names and a sweep work everywhere.
+- Verifying inside DirectoryStore.get, in the same thread hop: the check must not depend on which store it is.
+- A lock or marker per blob against double puts: the cost of writing identical bytes twice is bandwidth, in a
+  race only; that of a lock left behind by a killed process is a blob nobody can put.
+"""

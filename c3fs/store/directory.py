@@ -1,0 +1,166 @@
+"""A store in a directory: `ab/abcd…`, one file per blob, and `tmp/` for those being written.
+
+A put writes `tmp/<digest>.<random>`, syncs it, renames it to its place and syncs the directory it came to. So a
+name in `ab/` always stands for a whole blob that is on the disk; a process that is killed leaves at most files
+in `tmp/`, which nothing reads and `sweep_temporary` removes.
+
+A blob that is found is as good as one that was put: the directory of its name is synced before the answer,
+for another process may have renamed it there a moment ago and not have come to its own fsync.
+
+Work is done in worker threads, one hop a call, at most THREADS at once. A call that is cancelled leaves its
+thread behind. A get's result is dropped. A put's thread looks, after it has read all of its data and before it
+renames, whether its caller is still there: if not, the caller may have changed the data already, and the file
+goes. If it is canceled after that look, the blob is stored whole: as the protocol allows.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Collection
+from threading import Event
+from typing import Final, TypeVar
+
+import trio
+
+from c3fs.core.digest import Buffer, Digest
+from c3fs.core.span import BLOB_MAX
+from c3fs.store.blobfile import FileWriter, read_file, sync_directory
+from c3fs.store.oserrors import mapped
+
+THREADS: Final = 8
+"""Calls at once. Four fill the disk (c3fs.store.blobfile); twice that for disks with a longer way."""
+
+T = TypeVar("T")
+_TMP: Final = "tmp"
+_FAN_OUT: Final = tuple(f"{number:02x}" for number in range(256))
+
+
+class DirectoryStore:
+    """Behind c3fs.store.base.Store. The directory is made by the first put."""
+
+    def __init__(self, path: str, *, threads: int = THREADS) -> None:
+        self._path = path
+        self._writer = FileWriter()
+        self._threads = trio.CapacityLimiter(threads)
+
+    def __repr__(self) -> str:
+        return f"<DirectoryStore {self._path}: {self._threads.borrowed_tokens:g} calls, {self._writer!r}>"
+
+    async def get(self, digest: Digest) -> Buffer:
+        """See c3fs.store.base."""
+        return await self._in_thread(lambda: self._get(digest))
+
+    async def put(self, digest: Digest, data: Buffer) -> None:
+        """See c3fs.store.base. A file of the wrong size under that name is replaced.
+
+        When the call is cancelled, `data` may be read for a moment longer; changing it then does no harm.
+        """
+        left = Event()
+        try:
+            await self._in_thread(lambda: self._put(digest, data, left.is_set))
+        finally:
+            left.set()
+
+    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+        """See c3fs.store.base. Costs a stat a digest: 5 us each."""
+        asked = set(digests)
+        return await self._in_thread(lambda: self._missing(asked))
+
+    async def sweep_temporary(self, older_than_s: float) -> int:
+        """Remove what killed processes left half-written, if nobody has written to it for that long, and
+        return how many files that were. A put that is alive takes seconds: an hour is safe."""
+        return await self._in_thread(lambda: self._sweep(time.time() - older_than_s))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+
+    def _file(self, digest: Digest) -> str:
+        name = str(digest)
+        return f"{self._path}/{name[:2]}/{name}"
+
+    def _get(self, digest: Digest) -> bytes:
+        path = self._file(digest)
+        with mapped(path, digest):
+            return read_file(path)
+
+    def _put(self, digest: Digest, data: Buffer, left: Callable[[], bool]) -> None:
+        size = len(data)
+        assert size <= BLOB_MAX, f"a blob of {size} bytes"
+        path = self._file(digest)
+        with mapped(path):
+            if _size(path) != size:
+                try:
+                    self._write(path, data, left)
+                except FileNotFoundError:
+                    # The first put of all, or somebody has removed a directory.
+                    self._prepare()
+                    self._write(path, data, left)
+            if not left():
+                sync_directory(os.path.dirname(path))
+
+    def _write(self, path: str, data: Buffer, left: Callable[[], bool]) -> None:
+        temporary = f"{self._path}/{_TMP}/{os.path.basename(path)}.{secrets.token_hex(4)}"
+        try:
+            self._writer.write(temporary, data)
+            if not left():
+                os.rename(temporary, path)
+        finally:
+            # Gone when it was renamed, and never made when the directory is missing.
+            _remove(temporary)
+
+    def _prepare(self) -> None:
+        """Make the directories. `tmp` comes last: where it is, the others are, and on the disk."""
+        os.makedirs(self._path, exist_ok=True)
+        for name in _FAN_OUT:
+            os.makedirs(f"{self._path}/{name}", exist_ok=True)
+        sync_directory(self._path)
+        sync_directory(os.path.dirname(os.path.abspath(self._path)))
+        os.makedirs(f"{self._path}/{_TMP}", exist_ok=True)
+
+    def _missing(self, digests: set[Digest]) -> set[Digest]:
+        with mapped(self._path):
+            missing = {digest for digest in digests if _size(self._file(digest)) is None}
+            for directory in {os.path.dirname(self._file(digest)) for digest in digests - missing}:
+                sync_directory(directory)
+        return missing
+
+    def _sweep(self, before: float) -> int:
+        removed = 0
+        with mapped(self._path):
+            try:
+                names = os.listdir(f"{self._path}/{_TMP}")
+            except FileNotFoundError:
+                return 0
+            for name in names:
+                path = f"{self._path}/{_TMP}/{name}"
+                if _modified(path) < before:
+                    removed += _remove(path)
+        return removed
+
+
+def _size(path: str) -> int | None:
+    """Bytes in the file, or None if there is none."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def _modified(path: str) -> float:
+    """When the file was last written to; in the future if it is gone."""
+    try:
+        return os.stat(path, follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _remove(path: str) -> bool:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True

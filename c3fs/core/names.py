@@ -9,9 +9,9 @@ from c3fs.errors import InvalidNameError
 NAME_MAX: Final = 255
 """Bytes in a name (NAME_MAX of limits.h)."""
 
-DEPTH_MAX: Final = 1_000
-"""Directories below each other that a published tree may have. Linux refuses no depth, but a path longer
-than PATH_MAX (4096 bytes, so at most 2048 one-letter names) cannot be opened in one call."""
+DEPTH_MAX: Final = 256
+"""Directories below each other that a published tree may have. Linux refuses no depth, but whoever walks a tree holds
+a descriptor open per level, of which a process has 1,024 by default."""
 
 TARGET_MAX: Final = 4095
 """Bytes in the target of a symlink (PATH_MAX less its NUL)."""

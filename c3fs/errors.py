@@ -199,6 +199,10 @@ class DeadlineError(C3Error):
         self.seconds = seconds
 
 
+class CacheError(C3Error):
+    """There can be no cache; whoever meets this goes on without one."""
+
+
 # --- collecting and running ------------------------------------------------------------------------------
 
 

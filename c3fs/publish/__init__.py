@@ -16,9 +16,9 @@ Invariants
 - What is stored is what was read: a file whose size, times or inode changed while it was read is read again, three
   times at most. A file's digest and its chunks come from the same read.
 
-Concurrency: one worker thread reads, cuts and hashes (`collect.Collector`); the trio side asks, puts and waits. Between them is
-a channel of one batch (16 MiB): the thread waits in `trio.from_thread`, which is also where it hears of a
-cancellation. When either side fails, the other ends with it and the thread is joined: no thread outlives the call.
+Concurrency: one worker thread reads, cuts and hashes (`collect.Collector`); the trio side asks, puts and waits.
+Between them is a channel of one batch (16 MiB): the thread waits in `trio.from_thread`, which is also where it hears
+of a cancellation. When either side fails, the other ends with it and the thread is joined: no thread outlives the call.
 
 Memory: a file is kept as one tuple (about 400 bytes with its name and digest) until its directory is
 encoded: 100,000 files are some 40 MB. File contents pass through and are not kept.

@@ -65,6 +65,11 @@ def note(text: str, program: str = "c3") -> None:
     print(f"{program}: {line}", file=sys.stderr, flush=True)
 
 
+def counted(number: int, word: str) -> str:
+    """ "1 file", "2 files"."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def shown(name: bytes) -> str:
     """The name as stdout gets it."""
     return quote(name) if on_terminal() else os.fsdecode(name)
@@ -114,15 +119,16 @@ def table(
     widths = [max(map(cells, column)) for column in zip(headers, *lines, strict=True)]
     colours = colours or {}
 
-    def framed(text: str, header: str, width: int, last: bool) -> str:
+    def framed(header: str, width: int, text: str, colour: str | None) -> str:
         pad = " " * (width - cells(text))
-        painted = paint(text, colours[header](text)) if header in colours else text
-        return pad + painted if header in right else painted + ("" if last else pad)
+        return pad + paint(text, colour) if header in right else paint(text, colour) + pad
 
-    for line in [headers, *lines]:
-        last = len(line) - 1
-        line_cells = [framed(text, headers[at], widths[at], at == last) for at, text in enumerate(line)]
-        write("  ".join(line_cells).rstrip() + "\n")
+    for number, line in enumerate([headers, *lines]):
+        framed_cells = [
+            framed(header, width, text, colours[header](text) if number and header in colours else None)
+            for header, width, text in zip(headers, widths, line, strict=True)
+        ]
+        write("  ".join(framed_cells).rstrip() + "\n")
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -78,6 +78,11 @@ def load_settings() -> Settings:
     return Settings(home, cache, cap)
 
 
+def script_environment() -> dict[bytes, bytes]:
+    """What the scripts of jobs get: the environment of whoever deployed them."""
+    return dict(os.environb)
+
+
 def wants_no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 

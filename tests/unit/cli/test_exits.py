@@ -34,9 +34,7 @@ def test_the_codes_are_told_in_the_package() -> None:
     import c3fs.cli
 
     documented = inspect.getdoc(c3fs.cli) or ""
-    lines = {
-        int(line.split()[0]) for line in documented.splitlines() if line.split()[:1] and line.split()[0].isdigit()
-    }
+    lines = {int(line.split()[0]) for line in documented.splitlines() if line.split()[:1] and line.split()[0].isdigit()}
     assert {*CODES.values(), exits.OK, exits.DIFFERENT} == lines
 
 
@@ -161,9 +159,7 @@ def _fail(number: int | None) -> None:
         (["fail"], "c3: error: no"),
     ],
 )
-def test_a_wrong_command_line_is_one_line(
-    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_command_line_is_one_line(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         program.run_program(_top, "c3", arguments)
     told = capsys.readouterr().err

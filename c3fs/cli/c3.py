@@ -1,0 +1,51 @@
+"""The program `c3`: jobs and their data."""
+
+from __future__ import annotations
+
+import click
+
+from c3fs.cli.balance import balance
+from c3fs.cli.data_cp import cp
+from c3fs.cli.data_ls import ls
+from c3fs.cli.deploy import deploy
+from c3fs.cli.logs import logs
+from c3fs.cli.program import Group, run_program, version_option
+from c3fs.cli.pull import pull
+from c3fs.cli.squeue import squeue
+
+
+@click.group("c3", cls=Group)
+@version_option("c3")
+def c3() -> None:
+    """Run batch jobs, and use what they produce.
+
+    What a job writes to $C3_ARTIFACTS_DIR and its output directories is found at /jobs/<job id>/ when it has
+    ended: list it, copy it, or name that path under `datasets:` in the .c3 file of the next job.
+
+    \b
+    Example: c3 deploy -f
+             c3 data ls /jobs/
+    """
+
+
+@c3.group("data", cls=Group)
+def data() -> None:
+    """List and copy the artifacts of jobs.
+
+    \b
+    Example: c3 data ls -l /jobs/job_1700000000000_abc123/artifacts
+    """
+
+
+for command in (deploy, squeue, logs, pull, balance):
+    c3.add_command(command)
+for command in (ls, cp):
+    data.add_command(command)
+
+
+def main() -> None:
+    run_program(c3, "c3")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""`c3 deploy`: makes a job of a project and starts it.
+
+Whatever can be refused is refused before anything is recorded: the `.c3` file, the script, the refs, the mount
+points, the copy of the project. Then, in this order: the job's directory with its lock, the record, the runner,
+which inherits the lock. If we are killed in between, the lock is free and the job is found lost.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+
+import click
+
+from c3fs.agent.checks import check_refs, find_script, resolve_mount_points
+from c3fs.agent.workspace import Workspace, create_workspace
+from c3fs.cli import output
+from c3fs.cli.exits import DIFFERENT, run_async
+from c3fs.cli.follow import follow
+from c3fs.cli.program import Command, json_option
+from c3fs.cli.projectfile import load_spec
+from c3fs.cli.runner import COMMAND
+from c3fs.cli.serving import directory_at
+from c3fs.cli.settings import Settings, load_settings
+from c3fs.cli.squeue import took
+from c3fs.cli.wiring import open_registry, reading
+from c3fs.core.ids import new_job_id
+from c3fs.core.job import JobState
+from c3fs.core.jobspec import JobSpec, encode_job_spec
+from c3fs.core.ref import parse_ref
+from c3fs.errors import KindError, NotFoundError
+from c3fs.registry.base import Job, Registry
+
+
+@click.command("deploy", cls=Command)
+@click.argument("path", default=".")
+@click.option("-f", "--follow", "following", is_flag=True, help="Show the job's log until it ends.")
+@json_option
+def deploy(path: str, following: bool, as_json: bool) -> int:
+    """Run the project in PATH as a job, and print the job's id.
+
+    The project is the folder of the nearest .c3 file from PATH upwards; the job gets a copy of it. Without -f the
+    job runs on by itself. With -f its log is shown, and the exit code is 0 only if it SUCCEEDED; Ctrl-C leaves it
+    running.
+
+    \b
+    A .c3 file:
+        script: train.sh              # required
+        job_name: train
+        time: 01:30:00
+        datasets:
+          - ref: /jobs/job_1700000000000_abc123
+            mount: /data/preprocessed
+        output: [checkpoints]         # collected besides $C3_ARTIFACTS_DIR
+
+    \b
+    Example: c3 deploy -f
+    """
+    settings = load_settings()
+    spec = load_spec(path)
+    job = run_async(partial(_deploy, settings, spec))
+    if as_json:
+        output.write_json({"id": job.id, "project": job.project, "name": job.name})
+    else:
+        output.write(f"{job.id}\n")
+    output.flush()
+    if not following:
+        return 0
+    return _follow(settings, job, sys.stderr.fileno() if as_json else sys.stdout.fileno())
+
+
+async def _deploy(settings: Settings, spec: JobSpec) -> Job:
+    folder = os.path.dirname(spec.path)
+    job_id = new_job_id(time.time_ns() // 1_000_000, secrets.randbelow)
+    reserved = (settings.home, settings.cache_directory)
+    _check_paths(spec, folder, f"{settings.jobs_directory}/{job_id}/work", reserved)
+    if spec.ignored:
+        output.note(f"the local runner ignores {', '.join(spec.ignored)}")
+    async with open_registry(settings) as registry:
+        for warning in await check_refs(spec, registry):
+            output.note(f"warning: {warning}")
+        await _check_sub_paths(settings, spec, registry)
+        workspace = create_workspace(settings.jobs_directory, job_id)
+        try:
+            await workspace.fill(folder, reserved)
+            job = _record(spec, job_id, workspace)
+            await registry.add_job(job)
+        except BaseException:
+            shutil.rmtree(workspace.directory, ignore_errors=True)
+            raise
+        _start(workspace, job_id)
+    return job
+
+
+def _check_paths(spec: JobSpec, folder: str, workdir: str, reserved: tuple[str, ...]) -> None:
+    """What this machine alone can tell; raises InvalidJobSpecError."""
+    find_script(spec, folder)
+    resolve_mount_points(spec, os.path.realpath(workdir), reserved)
+
+
+async def _check_sub_paths(settings: Settings, spec: JobSpec, registry: Registry) -> None:
+    """A ref with a sub-path must name a directory; raises InvalidJobSpecError at its line."""
+    deeper = [(dataset, parse_ref(dataset.ref)) for dataset in spec.datasets if parse_ref(dataset.ref).sub]
+    if not deeper:
+        return
+    async with reading(settings.storage) as reader:
+        for dataset, ref in deeper:
+            try:
+                await directory_at(reader.view(await registry.manifest(ref)).tree, ref.sub)
+            except (NotFoundError, KindError) as error:
+                raise spec.error(dataset, f"{ref.head}: {error}") from error
+
+
+def _record(spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
+    return Job(
+        id=job_id,
+        project=spec.project,
+        name=spec.name,
+        state=JobState.PENDING,
+        reason=None,
+        exit_code=None,
+        spec=encode_job_spec(spec),
+        directory=workspace.directory,
+        created=datetime.now(UTC),
+        started=None,
+        finished=None,
+    )
+
+
+def _start(workspace: Workspace, job_id: str) -> None:
+    """A runner that outlives this process and its terminal; it holds the lock from now on, and we do not."""
+    with open(os.path.join(workspace.directory, "runner.log"), "ab") as log:
+        runner = subprocess.Popen(
+            [*COMMAND, job_id, str(workspace.lock_fd)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            pass_fds=(workspace.lock_fd,),
+            start_new_session=True,
+        )
+    workspace.close()
+    runner.returncode = 0  # it is not ours to wait for: subprocess would warn of it
+
+
+def _follow(settings: Settings, job: Job, descriptor: int) -> int:
+    try:
+        ended = run_async(partial(_show, settings, job, descriptor))
+    except KeyboardInterrupt:
+        output.note(f"detached; {job.id} runs on: `c3 logs -f {job.id}` shows it again")
+        raise
+    reason = "" if ended.reason is None else f" ({ended.reason})"
+    output.note(f"{ended.id} {ended.state}{reason} in {took(ended)}")
+    return 0 if ended.state is JobState.SUCCEEDED else DIFFERENT
+
+
+async def _show(settings: Settings, job: Job, descriptor: int) -> Job:
+    async with open_registry(settings) as registry:
+        return await follow(registry, job, os.path.join(job.directory, "log"), descriptor)

@@ -1,0 +1,77 @@
+"""One published tree, or a part of it, onto the local disk; what `c3 data cp` and `c3 pull` share."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from c3fs.cli.output import counted, note
+from c3fs.cli.progress import progress
+from c3fs.cli.wiring import View
+from c3fs.core.directory import Directory
+from c3fs.core.sizes import format_size
+from c3fs.errors import DownloadError
+from c3fs.vfs.download import Download, Downloaded
+from c3fs.vfs.tree import DirectoryFacts, Found
+
+
+async def copy_directory(view: View, source: DirectoryFacts, destination: bytes, *, force: bool) -> Downloaded:
+    """What is in `source` into `destination`, made if missing; raises DownloadError and what reading may."""
+    _refuse_symlink(destination)
+    with progress(os.fsdecode(os.path.basename(destination)), source.totals.bytes) as advance:
+        download = Download(view.tree, view.filesystem, lambda done: advance(done.bytes), force=force)
+        await download.into(source, destination)
+    return download.done
+
+
+async def copy_entry(view: View, source: Found, directory: bytes, name: bytes, *, force: bool) -> Downloaded:
+    """The file or symlink `source` as `name` in the existing `directory`."""
+    with progress(os.fsdecode(name), getattr(source.entry, "size", 0)) as advance:
+        download = Download(view.tree, view.filesystem, lambda done: advance(done.bytes), force=force)
+        await download.one(source, directory, name)
+    return download.done
+
+
+def report(done: Downloaded, where: bytes) -> None:
+    """What was done, in one line on stderr."""
+    parts: list[str] = []
+    if done.files or not done.intact:
+        parts.append(f"{counted(done.files, 'file')}, {format_size(done.bytes)}")
+    if done.intact:
+        parts.append(f"{counted(done.intact, 'file')} there already and intact")
+    note(f"{os.fsdecode(os.path.normpath(where))}: {'; '.join(parts)}")
+
+
+def target_of(source: Found | DirectoryFacts, last: str, destination: str, *, contents: bool) -> tuple[bytes, bytes]:
+    """(existing directory, name in it) that cp would copy `source` to; raises DownloadError.
+
+    As GNU cp has it: into DST when that is a directory, else as DST; a DST that ends in a slash must be a
+    directory, but for a directory that is copied under a new name. With `contents` (SRC/.) the name is DST's own.
+    """
+    is_directory = isinstance(source, DirectoryFacts) or isinstance(source.entry, Directory)
+    raw = os.fsencode(destination)
+    if not raw:
+        raise DownloadError(b"''", "an empty path names nothing")
+    if os.path.isdir(raw):
+        return os.path.split(os.path.realpath(raw)) if contents else (raw, os.fsencode(last))
+    bare = raw.rstrip(b"/") or b"/"
+    if raw != bare and not is_directory:
+        raise DownloadError(raw, "not a directory")
+    parent, name = os.path.split(os.path.abspath(bare))
+    if not os.path.isdir(parent):
+        raise DownloadError(parent, "no such directory; make it first")
+    if is_directory and os.path.lexists(bare) and not os.path.isdir(bare):
+        raise DownloadError(bare, "is not a directory, and a directory cannot replace it")
+    return parent, name
+
+
+def _refuse_symlink(path: bytes) -> None:
+    """A symlink that lies where a directory is to go would lead the copy out of the destination."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DownloadError(path, error.strerror or "cannot be looked at") from error
+    if stat.S_ISLNK(mode):
+        raise DownloadError(path, "a symlink is in the way; remove it, or name where it leads")

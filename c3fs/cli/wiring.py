@@ -1,0 +1,110 @@
+"""The object graph, and the one place that knows the order in which the store's decorators are stacked.
+
+Nothing is imported before it is needed: the process that serves a mount never loads the registry's SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import trio
+
+from c3fs.cache.cache import Cache
+from c3fs.cli.lost import mark_lost_jobs
+from c3fs.cli.settings import Settings, Storage
+from c3fs.core.manifest import Manifest
+from c3fs.fetch.fetcher import Fetcher
+from c3fs.fetch.prefetcher import Prefetcher
+from c3fs.registry.base import Registry
+from c3fs.store.base import Store
+from c3fs.store.deadline import Deadline
+from c3fs.store.directory import DirectoryStore
+from c3fs.store.limited import Limited
+from c3fs.store.retried import Retried, Retry
+from c3fs.store.verified import Verified
+from c3fs.vfs.filesystem import FileSystem
+from c3fs.vfs.tree import Tree
+
+CALLS_MAX: Final = 8
+"""Calls to the store at once: twice what prefetching uses (fetch.prefetcher), so a reader finds a place."""
+CALL_WITHIN: Final = 30.0
+"""Seconds one call may take: a blob of 4 MiB at 140 kB/s."""
+
+
+class View(NamedTuple):
+    """One published tree, readable."""
+
+    tree: Tree
+    filesystem: FileSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a process has read: bytes and blobs from the store, and blobs found in the cache."""
+
+    fetched_bytes: int
+    fetched_blobs: int
+    hits: int
+
+
+class Reading:
+    """The read path of this process: cache, fetcher and prefetcher, running."""
+
+    def __init__(self, cache: Cache, store: Store) -> None:
+        self._cache = cache
+        self.fetcher = Fetcher(cache, store)
+        self.prefetcher = Prefetcher(self.fetcher)
+
+    def view(self, manifest: Manifest) -> View:
+        tree = Tree(self.fetcher, manifest.root)
+        return View(tree, FileSystem(tree, self.fetcher, self.prefetcher))
+
+    def statistics(self) -> Statistics:
+        counts = self.fetcher.counts
+        return Statistics(counts.bytes, counts.blobs, self._cache.stats().hits)
+
+
+@asynccontextmanager
+async def reading(storage: Storage) -> AsyncGenerator[Reading]:
+    """The read path, for as long as the body runs; what was fetched is in the cache when it ends."""
+    cache = Cache.open(storage.cache, storage.cap)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(cache.run)
+            reader = Reading(cache, open_store(storage))
+            await nursery.start(reader.fetcher.run)
+            nursery.start_soon(reader.prefetcher.run)
+            yield reader
+            await cache.flush()
+            nursery.cancel_scope.cancel()
+    finally:
+        cache.close()
+
+
+def open_store(storage: Storage) -> Store:
+    """The store of this machine, its calls bounded and verified.
+
+    From the outside in: a blob that arrives corrupt is worth another try (`Retried` around `Verified`); who waits
+    to try again occupies no place, nor does verifying (`Limited` below both); the deadline is that of a call under
+    way, not of its waiting for a place, which is bounded because every call before it is.
+    """
+    store = Deadline(DirectoryStore(storage.store), CALL_WITHIN)
+    return Retried(Verified(Limited(store, CALLS_MAX)), Retry())
+
+
+@asynccontextmanager
+async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGenerator[Registry]:
+    """The registry. Jobs whose agent died are marked first, so that nobody sees them run; `sweep` is False for the
+    agent itself."""
+    from c3fs.registry.sql import SqlRegistry
+
+    registry = SqlRegistry.open(settings.registry_url)
+    try:
+        if sweep:
+            await mark_lost_jobs(registry)
+        yield registry
+    finally:
+        registry.close()

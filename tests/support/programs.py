@@ -1,0 +1,114 @@
+"""Runs the real programs, `c3` and `c3fs`, each test with a home and a cache of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from c3fs.fuse.mounts import FSTYPE, list_mounts, unmount
+
+TIMEOUT: Final = 60.0
+"""Seconds any command may take."""
+BIN: Final = os.path.dirname(sys.executable)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def ok(self) -> Result:
+        """Itself, if the command ended well."""
+        assert self.code == 0, self
+        return self
+
+
+@dataclass(frozen=True)
+class Home:
+    """A machine's state below `root`: $C3_HOME, the cache, and folders for projects and mounts."""
+
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "C3_HOME": str(self.root / "home"),
+            "C3_CACHE_DIR": str(self.root / "cache"),
+            "C3_CACHE_SIZE": "256MiB",
+            **self.environment,
+        }
+
+    def run(self, program: str, *arguments: str, cwd: Path | None = None, code: int | None = None) -> Result:
+        """Run `c3` or `c3fs` to its end; with `code`, that must be its exit code."""
+        done = subprocess.run(
+            [os.path.join(BIN, program), *arguments],
+            env=self.env,
+            cwd=cwd or self.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        result = Result(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+        assert code is None or result.code == code, result
+        return result
+
+    def c3(self, *arguments: str, cwd: Path | None = None, code: int | None = 0) -> Result:
+        return self.run("c3", *arguments, cwd=cwd, code=code)
+
+    def c3fs(self, *arguments: str, cwd: Path | None = None, code: int | None = 0) -> Result:
+        return self.run("c3fs", *arguments, cwd=cwd, code=code)
+
+    def project(self, name: str, spec: str, script: str = "") -> Path:
+        """A project folder with `.c3` and, if there is one, `run.sh`."""
+        folder = self.root / name
+        folder.mkdir(exist_ok=True)
+        (folder / ".c3").write_text(spec)
+        if script:
+            (folder / "run.sh").write_text(script)
+        return folder
+
+    def deploy(self, name: str, script: str, spec: str = "") -> str:
+        """Run a project's script as a job to its successful end; the job's id."""
+        folder = self.project(name, f"script: run.sh\n{spec}", script)
+        return self.c3("deploy", "-f", cwd=folder).out.split()[0]
+
+    def mountpoint(self, name: str = "mnt") -> Path:
+        path = self.root / name
+        path.mkdir(exist_ok=True)
+        return path
+
+
+def own_home(root: Path) -> Iterator[Home]:
+    """For a fixture: a home, and at the end nothing mounted below it."""
+    root.chmod(0o755)
+    try:
+        yield Home(root)
+    finally:
+        for record in reversed(list_mounts()):
+            if record.fstype == FSTYPE and record.mountpoint.startswith(f"{root}/"):
+                unmount(record.mountpoint, lazy=True)
+
+
+def eventually(what: str, holds: Callable[[], bool], within: float = 20.0) -> None:
+    """Wait, bounded, for what another process does."""
+    deadline = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.02)

@@ -19,6 +19,7 @@ import trio
 from c3fs.errors import (
     BlobError,
     C3Error,
+    CacheError,
     CollectError,
     ConflictError,
     DeadlineError,
@@ -64,6 +65,7 @@ CODES: Final[dict[type[BaseException], int]] = {
     DeadlineError: UNAVAILABLE,
     StoreRefusedError: LOCAL,
     DownloadError: LOCAL,
+    CacheError: LOCAL,
     CollectError: LOCAL,
     OSError: LOCAL,
     MountError: MOUNT,

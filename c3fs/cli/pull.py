@@ -74,7 +74,7 @@ async def _manifests(registry: Registry, job_id: str | None) -> list[Manifest]:
 
 async def _pull(reader: Reading, manifest: Manifest, folder: str, *, force: bool) -> dict[str, str]:
     job_id = manifest.ref.rsplit("/", 1)[-1]
-    directory = os.path.normpath(os.path.join(folder, job_id))
+    directory = f"{folder}/{job_id}".removeprefix("./")
     view = reader.view(manifest)
     done = await transfer.copy_directory(view, view.tree.root, os.fsencode(directory), force=force)
     if done.intact and not done.files:

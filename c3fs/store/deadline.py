@@ -31,9 +31,7 @@ class Deadline:
         await self._bounded(f"storing blob {digest}", lambda: self._inner.put(digest, data))
 
     async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._bounded(
-            f"asking the store for {len(digests)} blobs", lambda: self._inner.missing(digests)
-        )
+        return await self._bounded(f"asking the store for {len(digests)} blobs", lambda: self._inner.missing(digests))
 
     async def _bounded(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         try:

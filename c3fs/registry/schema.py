@@ -1,0 +1,133 @@
+"""The tables, for SQLite and PostgreSQL alike: portable types, no triggers, no defaults in SQL."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+VERSION: Final = 1
+"""Of these tables. Any change of them is a new version."""
+
+DEFAULT_ACCOUNT: Final = "local"
+DEFAULT_QUOTA: Final = 100 << 30
+"""Bytes; soft (see c3fs.registry.base.Balance)."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up only a column that is called INTEGER."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime, kept as microseconds since 1970: SQLite knows no times, and integers sort."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class FsPath(TypeDecorator[str]):
+    """A path as Python has it, with bytes that are no UTF-8 as surrogates, kept as the bytes it stands for."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else os.fsencode(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else os.fsdecode(value)
+
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("quota", BigInteger, nullable=False),
+    # The balance of its newest ledger line. Who changes it locks this row first, so charges of one account
+    # are made one after another.
+    Column("stored", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.name"), nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("exit_code", Integer),
+    Column("spec", Text, nullable=False),
+    Column("directory", FsPath, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("started", UtcTime),
+    Column("finished", UtcTime),
+    Index("jobs_by_time", "account", "created", "id"),
+    Index("jobs_by_project", "account", "project", "created", "id"),
+    Index("jobs_by_state", "account", "state", "created", "id"),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.name"), nullable=False),
+    # `/jobs/<id>` with version 0, or `/datasets/<name>` and `/projects/<p>/data/<name>` from version 1 on.
+    Column("base", String(256), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("account", "base", "version", name="manifests_by_ref"),
+)
+
+manifest_blobs = Table(
+    "manifest_blobs",
+    metadata,
+    Column("manifest", _Id, ForeignKey("manifests.id"), primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("size", Integer, nullable=False),
+    Index("manifest_blobs_by_digest", "digest", "manifest"),
+    # The key is all but the size: one B-tree for SQLite instead of two.
+    sqlite_with_rowid=False,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.name"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Index("ledger_by_account", "account", "id"),
+)

@@ -1,0 +1,161 @@
+"""The registry in a SQL database: c3fs.registry.base over jobs, manifests and ledger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, Self, TypeVar
+
+import trio
+from sqlalchemy import Connection, insert, inspect, select
+
+from c3fs.core.digest import Digest
+from c3fs.core.job import JobState, Reason
+from c3fs.core.manifest import Manifest
+from c3fs.core.ref import Ref
+from c3fs.errors import StoreRefusedError
+from c3fs.registry.base import Balance, Job, Registration
+from c3fs.registry.database import CONNECTIONS, LOCK_WAIT_S, Database, sqlite_path
+from c3fs.registry.jobs import add_job, get_job, list_jobs, move_job
+from c3fs.registry.ledger import get_balance
+from c3fs.registry.manifests import find_manifest, make_entry, register
+from c3fs.registry.schema import DEFAULT_ACCOUNT, DEFAULT_QUOTA, VERSION, accounts, metadata, schema_version
+from c3fs.store.oserrors import mapped
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+_SCHEMA: Final = schema_version.name
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlRegistry:
+    """Behind c3fs.registry.base.Registry, for one account. Made by `open`; not to be used across a fork.
+
+    A cancelled reading call leaves its thread behind. A writing call that has begun is not cancelled: its
+    caller knows what became of it, after TRIES * LOCK_WAIT_S seconds at most when the database is locked.
+    """
+
+    def __init__(self, database: Database, account: str, now: Clock) -> None:
+        self._database = database
+        self._account = account
+        self._now = now
+        self._threads = trio.CapacityLimiter(CONNECTIONS)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        now: Clock = _utc_now,
+        lock_wait_s: float = LOCK_WAIT_S,
+    ) -> Self:
+        """The registry at `url` (`sqlite:////absolute/path`), made if it is not there. Blocks for some ms.
+
+        Raises SettingsError (the URL), StoreRefusedError (no registry, damaged, of another version, no
+        permission, disk full), StoreUnavailableError (stays locked).
+        """
+        path = sqlite_path(url)
+        with mapped(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        database = Database(path, lock_wait_s=lock_wait_s)
+        try:
+            _open_schema(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, account, now)
+
+    def __repr__(self) -> str:
+        return f"<SqlRegistry {self._database!r}: {self._threads.borrowed_tokens:g} calls>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections. No call may be under way, but for reading ones that were cancelled."""
+        self._database.close()
+
+    async def add_job(self, job: Job) -> None:
+        """See c3fs.registry.base, as for all below."""
+        await self._write(lambda connection: add_job(connection, self._account, job))
+
+    async def job(self, job_id: str) -> Job:
+        return await self._read(lambda connection: get_job(connection, self._account, job_id))
+
+    async def jobs(
+        self, *, project: str | None = None, state: JobState | None = None, limit: int | None = None
+    ) -> list[Job]:
+        return await self._read(lambda connection: list_jobs(connection, self._account, project, state, limit))
+
+    async def move_job(
+        self, job_id: str, state: JobState, *, reason: Reason | None = None, exit_code: int | None = None
+    ) -> Job:
+        now = self._now()
+        return await self._write(
+            lambda connection: move_job(connection, self._account, job_id, state, reason, exit_code, now)
+        )
+
+    async def register(self, manifest: Manifest, blobs: Sequence[tuple[Digest, int]]) -> Registration:
+        """Also raises InvalidFormatError and InvalidRefError. 100,000 blobs take a second."""
+        now = self._now()
+        entry = await trio.to_thread.run_sync(make_entry, manifest, blobs)
+        return await self._write(lambda connection: register(connection, self._account, entry, now))
+
+    async def manifest(self, ref: Ref) -> Manifest:
+        return await self._read(lambda connection: find_manifest(connection, self._account, ref))
+
+    async def balance(self, lines: int = 10) -> Balance:
+        return await self._read(lambda connection: get_balance(connection, self._account, lines))
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        call = partial(self._database.read, work)
+        return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        call = partial(self._database.write, work)
+        return await trio.to_thread.run_sync(call, limiter=self._threads)
+
+
+def _open_schema(database: Database) -> None:
+    """Check the tables' version, or make them where there is nothing yet."""
+    found = database.read(_version)
+    if found is None:
+        found = database.write(_create)
+    if found != VERSION:
+        raise StoreRefusedError(
+            f"{database.path} is a registry of version {found}, and this c3fs works with version {VERSION}: "
+            "use the c3fs that made it, or choose another C3_HOME"
+        )
+
+
+def _version(connection: Connection) -> int | None:
+    """None in an empty database, -1 in one that is somebody else's."""
+    names = inspect(connection).get_table_names()
+    if not names:
+        return None
+    if _SCHEMA not in names:
+        raise StoreRefusedError(
+            f"{connection.engine.url.database} is a database of another program; choose another C3_HOME"
+        )
+    return connection.execute(select(schema_version.c.version)).scalar_one_or_none() or 0
+
+
+def _create(connection: Connection) -> int:
+    """Make the tables, unless another process just has."""
+    found = _version(connection)
+    if found is not None:
+        return found
+    metadata.create_all(connection)
+    connection.execute(insert(schema_version), {"version": VERSION})
+    account = {"name": DEFAULT_ACCOUNT, "quota": DEFAULT_QUOTA, "stored": 0}
+    connection.execute(insert(accounts), account)
+    return VERSION

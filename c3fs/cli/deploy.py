@@ -23,10 +23,9 @@ from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.cli import output
 from c3fs.cli.exits import DIFFERENT, run_async
 from c3fs.cli.follow import follow
+from c3fs.cli.plan import RUNNER, directory_at
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.projectfile import load_spec
-from c3fs.cli.runner import COMMAND
-from c3fs.cli.serving import directory_at
 from c3fs.cli.settings import Settings, load_settings
 from c3fs.cli.squeue import took
 from c3fs.cli.wiring import open_registry, reading
@@ -137,7 +136,7 @@ def _start(workspace: Workspace, job_id: str) -> None:
     """A runner that outlives this process and its terminal; it holds the lock from now on, and we do not."""
     with open(os.path.join(workspace.directory, "runner.log"), "ab") as log:
         runner = subprocess.Popen(
-            [*COMMAND, job_id, str(workspace.lock_fd)],
+            [*RUNNER, job_id, str(workspace.lock_fd)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 import zlib
 from typing import Final, NoReturn
@@ -15,7 +14,7 @@ from typing import Final, NoReturn
 import trio
 
 from c3fs.cli.exits import ToldError, run_async
-from c3fs.cli.serving import NOBODY, MountPlan
+from c3fs.cli.plan import NOBODY, SERVING, MountPlan
 from c3fs.errors import DeadlineError, MountError
 from c3fs.fuse.mounts import FSTYPE, clear_dead_mount, find_mount
 
@@ -24,8 +23,6 @@ LIVE_WITHIN: Final = 30.0
 ENDS_WITHIN: Final = 5.0
 """Seconds a serving process gets to unmount and end before it is killed."""
 _LINE_MAX: Final = 1 << 16
-_COMMAND: Final = (sys.executable, "-P", "-m", "c3fs.cli.serving")
-"""-P: the user's working directory is no place to import from."""
 
 
 def start(plan: MountPlan, log: str) -> int:
@@ -56,7 +53,7 @@ def start(plan: MountPlan, log: str) -> int:
 def become(plan: MountPlan) -> NoReturn:
     """Serve the plan in this very process, rid of all that looking up the ref has loaded."""
     os.dup2(_plan_file(plan), 0)
-    os.execv(_COMMAND[0], _arguments(plan, NOBODY))
+    os.execv(SERVING[0], _arguments(plan, NOBODY))
 
 
 def log_name(mountpoint: str) -> str:
@@ -84,7 +81,7 @@ def _spawn(plan: MountPlan, status: int, log: str) -> subprocess.Popen[bytes]:
 
 
 def _arguments(plan: MountPlan, status: int) -> list[str]:
-    return [*_COMMAND, str(status), os.fsdecode(plan.source), os.fsdecode(plan.mountpoint)]
+    return [*SERVING, str(status), os.fsdecode(plan.source), os.fsdecode(plan.mountpoint)]
 
 
 def _plan_file(plan: MountPlan) -> int:

@@ -13,8 +13,8 @@ from c3fs.cli import launch
 from c3fs.cli.exits import Invocation, run_async
 from c3fs.cli.mountstate import state_of
 from c3fs.cli.output import note
+from c3fs.cli.plan import MountPlan, directory_at
 from c3fs.cli.program import Command
-from c3fs.cli.serving import MountPlan, directory_at
 from c3fs.cli.settings import Settings, load_settings
 from c3fs.cli.wiring import open_registry, reading
 from c3fs.core.manifest import Manifest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -49,6 +48,8 @@ def run_program(command: click.Command, program: str, arguments: list[str] | Non
 def version_option(program: str) -> Callable[[F], F]:
     def show(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
         if value and not ctx.resilient_parsing:
+            from importlib.metadata import version  # 9 ms
+
             click.echo(f"{program} {version('c3fs')}")
             ctx.exit()
 

@@ -11,25 +11,20 @@ import os
 import signal
 import sys
 from functools import partial
-from typing import Final
 
 import trio
 
 from c3fs.agent.run import Machine, run_job
 from c3fs.agent.workspace import Workspace
 from c3fs.cli.exits import Invocation, guard, run_async
+from c3fs.cli.plan import SANDBOX, MountPlan, Plans, encode_plans
 from c3fs.cli.publishing import publisher
-from c3fs.cli.sandbox import Plans, encode_plans
-from c3fs.cli.serving import MountPlan
 from c3fs.cli.settings import Settings, load_settings, script_environment
 from c3fs.cli.wiring import open_registry
 from c3fs.core.jobspec import decode_job_spec
 from c3fs.core.ref import parse_ref
 from c3fs.errors import JobNotFinishedError, NotFoundError
 from c3fs.registry.base import Job, Registry
-
-COMMAND: Final = (sys.executable, "-P", "-m", "c3fs.cli.runner")
-_SANDBOX: Final = (sys.executable, "-P", "-m", "c3fs.cli.sandbox")
 
 
 async def run(settings: Settings, job_id: str, lock: int) -> None:
@@ -46,7 +41,7 @@ async def run(settings: Settings, job_id: str, lock: int) -> None:
                 publish=publisher(settings, registry, workspace.log),
                 workspace=workspace,
                 machine=Machine(
-                    sandbox_argv=[*_SANDBOX, await _write_plans(settings, registry, job)],
+                    sandbox_argv=[*SANDBOX, await _write_plans(settings, registry, job)],
                     environment=script_environment(),
                     reserved=(settings.home, settings.cache_directory),
                 ),

@@ -18,20 +18,9 @@ import msgspec
 from c3fs.agent.protocol import SandboxMount, decode_spec
 from c3fs.agent.sandbox import main as run_sandbox
 from c3fs.cli.exits import Invocation, guard, message_of, run_async
-from c3fs.cli.serving import MountPlan, serve_mount
+from c3fs.cli.plan import Plans, decode_plans
+from c3fs.cli.serving import serve_mount
 from c3fs.errors import C3Error
-
-Plans = dict[str, MountPlan]
-"""By ref; the mountpoints in them are not used."""
-
-
-def encode_plans(plans: Plans) -> bytes:
-    return msgspec.msgpack.encode(plans)
-
-
-def decode_plans(data: bytes) -> Plans:
-    """Raises msgspec.MsgspecError: both ends are of one version, so anything else is a defect."""
-    return msgspec.msgpack.decode(data, type=Plans)
 
 
 def serve(plans: Plans, mount: SandboxMount, status: int) -> int:

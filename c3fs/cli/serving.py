@@ -24,38 +24,17 @@ import trio
 
 from c3fs.cli.boundedlog import BoundedLog
 from c3fs.cli.exits import Invocation, code_of, guard, message_of, run_async
-from c3fs.cli.settings import Storage
+from c3fs.cli.plan import NOBODY, MountPlan, directory_at
 from c3fs.cli.wiring import Statistics, reading
-from c3fs.core.directory import Directory
 from c3fs.core.manifest import decode_manifest
-from c3fs.errors import C3Error, NotDirectoryError
+from c3fs.errors import C3Error
 from c3fs.fuse.session import MountOptions, serve
 from c3fs.vfs.filesystem import FileSystem
-from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 
 log = logging.getLogger(__name__)
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Each of them unmounts, and ends the process with exit code 0."""
-
-
-NOBODY: Final = -1
-
-
-class MountPlan(msgspec.Struct, frozen=True):
-    """Everything a mount needs. Paths and refs are bytes: they need not be UTF-8."""
-
-    manifest: bytes
-    sub: tuple[bytes, ...]
-    mountpoint: bytes
-    source: bytes
-    storage: Storage
-    allow_other: bool = False
-    log: bytes | None = None
-    verbose: bool = False
-
-    def encode(self) -> bytes:
-        return msgspec.msgpack.encode(self)
 
 
 async def serve_mount(plan: MountPlan, on_live: Callable[[], None]) -> Statistics:
@@ -83,16 +62,6 @@ async def _cancel_on_signal(scope: trio.CancelScope, task_status: trio.TaskStatu
         async for number in signals:
             log.info("unmounting: %s", signal.Signals(number).name)
             scope.cancel()
-
-
-async def directory_at(tree: Tree, sub: tuple[bytes, ...]) -> DirectoryFacts:
-    """The directory that a mount of sub-path `sub` shows; raises PathNotFoundError, NotDirectoryError."""
-    found = await tree.resolve(sub)
-    if isinstance(found, Found):
-        if not isinstance(found.entry, Directory):
-            raise NotDirectoryError(b"/".join(sub))
-        found = found.facts()
-    return found
 
 
 class Status:

@@ -1,0 +1,51 @@
+"""A store in memory whose next answers a test writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import trio
+
+from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import C3Error
+from c3fs.store.memory import MemoryStore
+
+
+class ScriptedStore:
+    """Each call takes the next of `script`: it raises an error, or sleeps so many seconds and then works. When
+    the script has ended, calls work at once. `calls` and `at` tell what was called when; `most` how many calls
+    there were at once."""
+
+    def __init__(self, *script: C3Error | float) -> None:
+        self.inner = MemoryStore()
+        self.calls: list[str] = []
+        self.at: list[float] = []
+        self.most = 0
+        self._script = list(script)
+        self._now = 0
+
+    async def get(self, digest: Digest) -> Buffer:
+        await self._step("get")
+        return await self.inner.get(digest)
+
+    async def put(self, digest: Digest, data: Buffer) -> None:
+        await self._step("put")
+        await self.inner.put(digest, data)
+
+    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+        await self._step("missing")
+        return await self.inner.missing(digests)
+
+    async def _step(self, call: str) -> None:
+        self.calls.append(call)
+        self.at.append(trio.current_time())
+        self._now += 1
+        self.most = max(self.most, self._now)
+        try:
+            if self._script:
+                step = self._script.pop(0)
+                if isinstance(step, C3Error):
+                    raise step
+                await trio.sleep(step)
+        finally:
+            self._now -= 1

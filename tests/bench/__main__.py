@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 import trio
+
 from c3fs.publish.publish import PublishRequest, publish_outputs
 from c3fs.registry.sql import SqlRegistry
 from c3fs.store.directory import DirectoryStore
-
 from tests.bench.data import MIB, large_files, small_files
 from tests.bench.measures import (
     Bench,

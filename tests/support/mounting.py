@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
+
 from c3fs.publish.publish import Published, PublishRequest, publish_outputs
 from c3fs.registry.sql import SqlRegistry
 from c3fs.store.directory import DirectoryStore

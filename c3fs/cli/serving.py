@@ -48,6 +48,7 @@ async def serve_mount(plan: MountPlan, on_live: Callable[[], None]) -> Statistic
     async with reading(plan.storage) as reader:
         view = reader.view(manifest)
         top = await directory_at(view.tree, plan.sub)
+        await view.tree.leaf_at(top, 0)  # a mount whose very root cannot be listed is none
         filesystem = FileSystem(view.tree, reader.fetcher, reader.prefetcher, top)
         async with trio.open_nursery() as nursery:
             await nursery.start(_cancel_on_signal, nursery.cancel_scope)

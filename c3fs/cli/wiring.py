@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 import trio
 
 from c3fs.cache.cache import Cache
-from c3fs.cli.lost import mark_lost_jobs
 from c3fs.cli.settings import Settings, Storage
 from c3fs.core.manifest import Manifest
 from c3fs.fetch.fetcher import Fetcher
@@ -99,6 +98,7 @@ def open_store(storage: Storage) -> Store:
 async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGenerator[Registry]:
     """The registry. Jobs whose agent died are marked first, so that nobody sees them run; `sweep` is False for the
     agent itself."""
+    from c3fs.cli.lost import mark_lost_jobs
     from c3fs.registry.sql import SqlRegistry
 
     registry = SqlRegistry.open(settings.registry_url)

@@ -45,9 +45,12 @@ def find_mount(mountpoint: str) -> MountRecord | None:
 
 
 def is_dead(mountpoint: str) -> bool:
-    """Whether the process that served the mount is gone: the kernel answers ENOTCONN at once."""
+    """Whether the process that served the mount is gone: the kernel answers ENOTCONN at once.
+
+    Asked by statfs, which goes to that process each time: stat is answered from what the kernel keeps, for ever.
+    """
     try:
-        os.stat(mountpoint)
+        os.statvfs(mountpoint)
     except OSError as error:
         return error.errno == errno.ENOTCONN
     return False

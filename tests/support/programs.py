@@ -97,6 +97,7 @@ class Home:
 
 def own_home(root: Path) -> Iterator[Home]:
     """For a fixture: a home, and at the end nothing mounted below it."""
+    root.mkdir(exist_ok=True)
     root.chmod(0o755)
     try:
         yield Home(root)

@@ -15,7 +15,7 @@ import trio
 from c3fs.cache.environment import Environment, open_environment
 from c3fs.cache.records import MINUTE, read_totals
 from c3fs.cache.residency import Residency
-from c3fs.cache.writer import Batch, commit
+from c3fs.cache.writer import Batch, Outcome, commit
 from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import CacheError
 
@@ -27,7 +27,9 @@ IDLE: Final = 1.0
 """Seconds without a read after which the read transaction ends."""
 PAUSE: Final = 30.0
 """Seconds without another try after a commit failed (full disk)."""
-FLUSH_TIMEOUT: Final = 5.0
+COMMIT_TIMEOUT: Final = 20.0
+"""Seconds a commit may take, most of it waiting for another process to let go of LMDB's lock: 32 MiB take 0.2 s. After
+that this process goes on without the cache."""
 VERIFIED_MAX: Final = 200_000
 """Digests remembered as verified: 20 MB. Then they are forgotten, and verified again when touched."""
 
@@ -130,7 +132,7 @@ class Cache:
                     await self._wanted.wait()
                 await self._turn()
         finally:
-            with trio.move_on_after(FLUSH_TIMEOUT, shield=True):
+            with trio.CancelScope(shield=True):
                 await self._write()
             self._end_transaction()
 
@@ -173,7 +175,8 @@ class Cache:
         except lmdb.ReadersFullError:
             return self._without_slot(environment, digest)
         except lmdb.Error as error:
-            self._give_up(environment, str(error))
+            environment.mark_broken()
+            self._leave(str(error))
             return None
 
     def _without_slot(self, environment: Environment, digest: Digest) -> memoryview | None:
@@ -225,31 +228,36 @@ class Cache:
         self._read_since = False
 
     async def _write(self) -> None:
-        """One batch, in a thread. What is put meanwhile goes into the next."""
+        """One batch, in a thread; not cancelled, but bounded. What is put meanwhile goes into the next."""
         environment = self._environment
         if environment is None or not self._next:
             return
         self._writing, self._next = self._next, Batch(0)
         self._writing.now = int(self._clock()) // MINUTE * MINUTE
-        try:
-            outcome = await trio.to_thread.run_sync(commit, environment, self._writing)
-        finally:
-            self._pending -= sum(map(len, self._writing.puts.values()))
-            self._verified -= self._writing.corrupt
-            forgotten = len(self._writing.puts)
-            self._writing = Batch(0)
+        outcome: Outcome | None = None
+        with trio.CancelScope(deadline=trio.current_time() + COMMIT_TIMEOUT, shield=True):
+            outcome = await trio.to_thread.run_sync(commit, environment, self._writing, abandon_on_cancel=True)
+        self._pending -= sum(map(len, self._writing.puts.values()))
+        self._verified -= self._writing.corrupt
+        forgotten = len(self._writing.puts)
+        self._writing = Batch(0)
+        if outcome is None:
+            self._leave(f"another process has kept its lock for {COMMIT_TIMEOUT:g} s")
+            return
         self._evicted += outcome.evicted
-        if outcome.error is not None:
+        if outcome.error is not None or not outcome.room:
             self._dropped += forgotten
+        if outcome.error is not None:
             if outcome.broken:
-                self._give_up(environment, outcome.error)
+                environment.mark_broken()
+                self._leave(outcome.error)
             else:
                 log.warning("the cache keeps nothing for %g s: %s", PAUSE, outcome.error)
                 self._resume = trio.current_time() + PAUSE
 
-    def _give_up(self, environment: Environment, why: str) -> None:
-        log.error("the cache is broken; going on without: %s", why)
-        environment.mark_broken()
+    def _leave(self, why: str) -> None:
+        """Go on without the environment. It is not closed: a thread, or a view, may still be in it."""
+        log.error("going on without the cache: %s", why)
         self._txn = None
         self._environment = None
         self._settled.set()

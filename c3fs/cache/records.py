@@ -49,8 +49,10 @@ class Records:
         self.totals = read_totals(environment, txn)
 
     def put(self, digest: Digest, data: Buffer, now: int) -> None:
-        if not self._txn.put(digest, data, db=self._environment.blobs, overwrite=False):
+        """Keep a blob, unless another process was first."""
+        if self._txn.get(digest, db=self._environment.index) is not None:
             return
+        self._txn.put(digest, data, db=self._environment.blobs)
         self._txn.put(digest, _ENTRY.pack(len(data), now), db=self._environment.index)
         self._txn.put(_TIME.pack(now) + digest, b"", db=self._environment.order)
         self.totals.blobs += 1
@@ -68,13 +70,13 @@ class Records:
         self._txn.put(digest, _ENTRY.pack(size, now), db=self._environment.index)
 
     def drop(self, digest: Digest) -> None:
+        self._txn.delete(digest, db=self._environment.blobs)
         found = self._txn.get(digest, db=self._environment.index)
         if found is None:
             return
         size, used = _ENTRY.unpack(found)
         self._txn.delete(_TIME.pack(used) + digest, db=self._environment.order)
         self._txn.delete(digest, db=self._environment.index)
-        self._txn.delete(digest, db=self._environment.blobs)
         self.totals.blobs -= 1
         self.totals.bytes -= pages(size)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import errno
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,8 @@ from c3fs.core.digest import Buffer, Digest
 
 MAP_FULL_TRIES: Final = 4
 """Times more is evicted when LMDB finds no run of pages: a quarter of the budget each."""
+DISK_FULL: Final = 4 << 20
+"""Bytes free below which a failed write is put down to a full disk: less than a batch may need."""
 
 
 @dataclass(slots=True)
@@ -31,11 +34,13 @@ class Batch:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a batch; `error` says why its puts were forgotten."""
+    """What came of a batch. Its puts were forgotten when there is an `error`, or was no `room` in the file: other
+    processes' read transactions can pin what was evicted for a second."""
 
     evicted: int = 0
     error: str | None = None
     broken: bool = False
+    room: bool = True
 
 
 def commit(environment: Environment, batch: Batch) -> Outcome:
@@ -44,12 +49,12 @@ def commit(environment: Environment, batch: Batch) -> Outcome:
     try:
         _commit(environment, batch, outcome)
     except lmdb.MapFullError:
-        outcome.error = "no room in the file even after evicting"
+        outcome.room = False
     except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError,
             lmdb.VersionMismatchError, lmdb.BadTxnError, lmdb.MapResizedError) as error:  # fmt: skip
         outcome.error, outcome.broken = str(error), True
     except (lmdb.Error, OSError) as error:
-        outcome.error = _explained(error)
+        outcome.error = _explained(environment, error)
     return outcome
 
 
@@ -94,7 +99,10 @@ def _evict(environment: Environment, room: int, limit: int) -> int:
     return dropped
 
 
-def _explained(error: lmdb.Error | OSError) -> str:
-    text = str(error)
-    code = getattr(error, "code", None) or getattr(error, "errno", None)
-    return "the disk is full" if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text else text
+def _explained(environment: Environment, error: lmdb.Error | OSError) -> str:
+    """LMDB calls a write that the disk took half of an input/output error."""
+    with suppress(OSError):
+        free = os.statvfs(environment.path)
+        if free.f_bavail * free.f_frsize < DISK_FULL:
+            return "the disk is full"
+    return str(error)

@@ -1,0 +1,55 @@
+"""Runs a job: sandbox, mounts, script, upload, outcome.
+
+    run         the life of one job, PENDING to its final state        workspace    its directory on this machine
+    checks      what is refused before it starts                       outcome      the truth table, pure
+    launch      starts the sandbox and follows it                      publication  how the upload is plugged in
+    sandbox     makes the private world and watches over it            report       the agent's lines in the job log
+    servers     the processes that serve its mounts                    init         the first process of the job
+
+Processes and namespaces
+
+    agent (trio)                     the machine's namespaces
+      sandbox                        own mount namespace; for an ordinary user own user namespace, same uid and gid
+        server, one a data set       the same
+        init                         PID 1 of its own PID namespace; own mount namespace with its own /proc
+          bash script                the same, in a session of its own
+            …                        whatever it starts
+
+- The sandbox is a fresh interpreter with one thread, since user namespaces and forks that go on in Python need that.
+  It and all below it may use only what forks well: no trio before the fork, and none in sandbox or init.
+- Servers are outside of the job's PID namespace. A script that says `kill -9 -1` or `pkill python` does not unmount
+  its data. LMDB's table of readers tells processes apart by PID, and locks a byte a PID: two servers that are both
+  PID 3 of some namespace would be one to it. One PID namespace around servers and script was tried in thought only.
+- A process of the job cannot leave its PID namespace, whatever it forks, however it detaches: ending init ends all.
+
+Who ends whom. Every arrow down is PR_SET_PDEATHSIG(SIGKILL), set first thing after the fork and followed by a look
+whether the parent is still there; init takes its whole namespace along, the last process of a mount namespace takes
+its mounts, and a FUSE connection whose server is gone fails instead of waiting. So kill -9 of the agent at any moment
+leaves no process and no mount. PDEATHSIG is sent when the forking *thread* ends: `launch` forks in trio's own.
+
+    crash window                               what is left                         who finds it
+    agent killed before the sandbox's prctl    sandbox sees another parent, ends    -
+    agent killed, any later moment             <jobs>/<id>, its lock free           workspace.is_abandoned: AGENT_LOST
+    agent killed after the manifest is there   the same, artifacts visible          the same; the state says AGENT_LOST
+    sandbox or init killed                     no result: FAILED, AGENT_ERROR       agent
+
+How the script ends is decided once, by the sandbox: `exited` when its main process had ended before the time limit
+or the cancel, else TIMED_OUT or CANCELED, whatever code it then ends with. In all cases the rest of its processes
+get a second to end by themselves, SIGTERM, the grace time, and SIGKILL; only then are the outputs read.
+
+Every wait has a bound: mounting, the grace time, init's end, the servers' end, the result's arrival, the registry's
+answer. Only a script without `time:` may run for ever. A process that waits in the kernel for a mount whose server
+hangs cannot be killed; then the servers are killed first, which makes the kernel answer it.
+
+Mount points that the machine does not have are made inside the namespace (see `mountpoints`). Propagation is MS_SLAVE:
+mounts of the machine go on appearing in the job (autofs homes), ours never appear outside.
+
+An ordinary user's namespace maps that user alone: files of all others show as `nobody`, and set-user-id programs
+(sudo, ping) do not gain rights. Mapping more needs newuidmap and entries in /etc/subuid, which most machines lack.
+
+Without namespaces (forbidden by the machine, and no data sets): init is a subreaper and finds the job's processes by
+their parents in /proc. With data sets: SandboxError, which names the setting.
+
+The registry's state is the last thing that changes; the log has said everything by then. A job whose artifacts are
+stored is never FAILED for what comes after (a quota that cannot be asked, a directory that cannot be removed).
+"""

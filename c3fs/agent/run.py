@@ -1,0 +1,234 @@
+"""Runs one job from its record to its final state."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+import trio
+
+from c3fs.agent import report
+from c3fs.agent.checks import check_refs, find_script, resolve_mount_points
+from c3fs.agent.launch import GRACE, MOUNT_TIMEOUT, Launch, run_sandbox
+from c3fs.agent.outcome import Outcome, Upload, decide, ran, succeeded
+from c3fs.agent.protocol import End, SandboxMount, SandboxResult
+from c3fs.agent.publication import Publication, Publish, PublishRequest
+from c3fs.agent.workspace import Workspace
+from c3fs.core.job import JobState, Reason
+from c3fs.core.jobspec import JobSpec, decode_job_spec
+from c3fs.core.ref import Ref
+from c3fs.errors import C3Error, IllegalTransitionError, StoreUnavailableError
+from c3fs.registry.base import Job, Registry
+
+RECORD_TIMEOUT: Final = 60.0
+"""Seconds in which the registry must take the final state; if it does not, the job is AGENT_LOST to others."""
+RETRY_PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the agent gives to every job. `sandbox_argv` starts the program that calls `sandbox.main`;
+    `environment` is what scripts get, besides C3_…; no mount may hide one of the `reserved` directories."""
+
+    sandbox_argv: Sequence[str]
+    environment: Mapping[bytes, bytes]
+    reserved: tuple[str, ...] = ()
+    grace: float = GRACE
+    mount_timeout: float = MOUNT_TIMEOUT
+
+
+async def run_job(
+    job_id: str,
+    *,
+    registry: Registry,
+    publish: Publish,
+    workspace: Workspace,
+    machine: Machine,
+    cancel: trio.Event,
+) -> Job:
+    """Run the PENDING job `job_id` in `workspace`, which has the project, and return its final record.
+
+    The job ends in a final state whatever happens; the job log says how it came to it. Setting `cancel` ends it:
+    the script while it runs, the upload after that. Cancelling this call kills what runs and makes the job
+    CANCELED. Raises what the registry raises when it does not take the final state (`is_abandoned` then tells).
+    """
+    run = _Run(job_id, registry, publish, workspace, machine, cancel)
+    try:
+        job = await registry.move_job(job_id, JobState.SCHEDULING)
+    except IllegalTransitionError:
+        return await registry.job(job_id)  # canceled before it began
+    started = trio.current_time()
+    try:
+        outcome = await run.outcome(job)
+    except BaseException:
+        with trio.CancelScope(shield=True):
+            await run.finish(run.interrupted(), trio.current_time() - started)
+        raise
+    return await run.finish(outcome, trio.current_time() - started)
+
+
+class _Run:
+    def __init__(
+        self,
+        job_id: str,
+        registry: Registry,
+        publish: Publish,
+        workspace: Workspace,
+        machine: Machine,
+        cancel: trio.Event,
+    ) -> None:
+        self._id = job_id
+        self._registry = registry
+        self._publish = publish
+        self._workspace = workspace
+        self._machine = machine
+        self._cancel = cancel
+        self._log = workspace.log
+        self._blame = Reason.AGENT_ERROR
+        self._result: SandboxResult | None = None
+        self._uploaded = Upload.FAILED
+
+    async def outcome(self, job: Job) -> Outcome:
+        """Prepare, run, upload; errors end up in what it returns."""
+        try:
+            spec = decode_job_spec(job.spec)
+            launch = await self._prepare(spec)
+            self._result = await self._run_script(launch)
+            await self._upload(spec, self._result)
+            return decide(self._result, self._uploaded)
+        except Exception as raised:  # noqa: BLE001 - the outermost guard: no defect may leave the job RUNNING
+            return self._failed(_innermost(raised))
+
+    def interrupted(self) -> Outcome:
+        """The outcome when the agent itself is told to end."""
+        if self._result is None:
+            return Outcome(JobState.CANCELED, None, None, "the agent was interrupted")
+        return decide(self._result, self._uploaded)
+
+    async def finish(self, outcome: Outcome, seconds: float) -> Job:
+        """Say it, record it, and clear up; the log is complete before the state is final."""
+        kept = None if outcome.state is JobState.SUCCEEDED else self._workspace.workdir
+        report.end(self._log, outcome, seconds, kept)
+        job = await self._record(outcome)
+        if kept is None:
+            await self._workspace.remove_workdir()
+        return job
+
+    async def _prepare(self, spec: JobSpec) -> Launch:
+        workspace = self._workspace
+        report.start(self._log, self._id, spec)
+        self._blame = Reason.SCRIPT_ERROR
+        script = find_script(spec, workspace.workdir) or workspace.write_script(spec.script.text)
+        self._blame = Reason.MOUNT_ERROR
+        reserved = (*self._machine.reserved, workspace.directory)
+        points = resolve_mount_points(spec, workspace.workdir, reserved)
+        for warning in await check_refs(spec, self._registry):
+            self._log.line(f"warning: {warning}")
+        self._blame = Reason.AGENT_ERROR
+        return Launch(
+            argv=self._machine.sandbox_argv,
+            mounts=[SandboxMount(dataset.ref, os.fsencode(path)) for dataset, path in points],
+            script=os.fsencode(script),
+            workdir=os.fsencode(workspace.workdir),
+            environment=self._environment(),
+            time_limit=spec.time,
+            grace=self._machine.grace,
+            mount_timeout=self._machine.mount_timeout,
+        )
+
+    def _environment(self) -> dict[bytes, bytes]:
+        own = {
+            "C3_ARTIFACTS_DIR": self._workspace.artifacts,
+            "C3_JOB_ID": self._id,
+            "C3_JOB_WORKDIR": self._workspace.workdir,
+        }
+        return {**self._machine.environment, **{name.encode(): os.fsencode(own[name]) for name in own}}
+
+    async def _run_script(self, launch: Launch) -> SandboxResult:
+        if self._cancel.is_set():
+            return SandboxResult(End.CANCELED)
+        await self._registry.move_job(self._id, JobState.RUNNING)
+        result = await run_sandbox(launch, self._log.fileno(), self._cancel)
+        report.script(self._log, result)
+        return result
+
+    async def _upload(self, spec: JobSpec, result: SandboxResult) -> None:
+        if not ran(result):
+            self._uploaded = Upload.SKIPPED
+            return
+        outputs, warnings = spec.collected()
+        for warning in warnings:
+            self._log.line(f"warning: {warning}")
+        request = PublishRequest(
+            ref=Ref("job", self._id),
+            base=os.fsencode(self._workspace.workdir),
+            outputs=tuple(os.fsencode(output.path) for output in outputs),
+            complete=succeeded(result),
+            best_effort=not succeeded(result),
+        )
+        publication = await self._publish_unless_canceled(request, result)
+        if publication is None:
+            self._log.line("the upload was canceled")
+            return
+        self._uploaded = Upload.STORED
+        report.publication(self._log, publication, request.ref)
+        balance = await self._registry.balance(lines=0)
+        if balance.stored > balance.quota:
+            report.quota(self._log, balance)
+
+    async def _publish_unless_canceled(self, request: PublishRequest, result: SandboxResult) -> Publication | None:
+        """A job that was canceled is uploaded as far as possible; canceling during the upload ends that."""
+        if result.end is End.CANCELED:
+            return await self._publish(request)
+        publication = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on, self._cancel, nursery.cancel_scope)
+            publication = await self._publish(request)
+            nursery.cancel_scope.cancel()
+        return publication
+
+    def _failed(self, error: Exception) -> Outcome:
+        """After the script has ended, whatever fails is the upload's failure."""
+        expected = isinstance(error, C3Error | OSError)
+        if not expected:
+            self._log.text("".join(traceback.format_exception(error)))
+        if self._result is not None:
+            what = "warning" if self._uploaded is Upload.STORED else "the artifacts are not stored"
+            self._log.line(f"{what}: {error}")
+            return decide(self._result, self._uploaded)
+        reason = self._blame if expected else Reason.AGENT_ERROR
+        return Outcome(JobState.FAILED, reason, None, str(error) if expected else f"a defect of c3fs: {error!r}")
+
+    async def _record(self, outcome: Outcome) -> Job:
+        deadline = trio.current_time() + RECORD_TIMEOUT
+        while True:
+            try:
+                return await self._registry.move_job(
+                    self._id, outcome.state, reason=outcome.reason, exit_code=outcome.exit_code
+                )
+            except IllegalTransitionError:
+                return await self._registry.job(self._id)  # somebody else has ended it
+            except StoreUnavailableError:
+                if trio.current_time() > deadline:
+                    raise
+                await trio.sleep(RETRY_PAUSE)
+
+
+async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+def _innermost(error: Exception) -> Exception:
+    """What a nursery has wrapped, when it is one error."""
+    while isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        match list(group.exceptions):
+            case [only]:
+                error = only
+            case _:
+                return group
+    return error

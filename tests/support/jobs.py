@@ -1,0 +1,117 @@
+"""Jobs run by the real `run_job`: a registry, a project folder, and an upload that a test steers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+
+from c3fs.agent.publication import Publication, PublishRequest
+from c3fs.agent.run import Machine, run_job
+from c3fs.agent.workspace import Workspace, create_workspace
+from c3fs.core.job import JobState
+from c3fs.core.jobfile import parse_job_spec
+from c3fs.core.jobspec import encode_job_spec
+from c3fs.registry.base import Job
+from c3fs.registry.sql import SqlRegistry
+from tests.support.sandboxes import PROGRAM, python_command
+
+ID = "job_1700000000000_abc123"
+
+
+@dataclass
+class Upload:
+    """The agent's `publish`: keeps what it was asked, and the files it found; raises `fault`, waits for `gate`."""
+
+    fault: Exception | None = None
+    gate: trio.Event | None = None
+    asked: list[PublishRequest] = field(default_factory=list[PublishRequest])
+    found: dict[str, str] = field(default_factory=dict[str, str])
+    began: trio.Event = field(default_factory=trio.Event)
+
+    async def __call__(self, request: PublishRequest) -> Publication:
+        self.asked.append(request)
+        self.began.set()
+        for output in request.outputs:
+            self.found |= _contents(os.fsdecode(request.base), os.fsdecode(output))
+        if self.gate is not None:
+            await self.gate.wait()
+        await trio.lowlevel.checkpoint()
+        if self.fault is not None:
+            raise self.fault
+        return Publication(len(self.found), sum(map(len, self.found.values())), 7, ("left out: a socket",))
+
+
+def _contents(base: str, output: str) -> dict[str, str]:
+    files = [path for path in sorted(Path(base, output).rglob("*")) if path.is_file()]
+    return {str(path.relative_to(base)): path.read_text() for path in files}
+
+
+@dataclass
+class Bench:
+    """A home below `base`, with a registry, where one job is made and run."""
+
+    base: Path
+    registry: SqlRegistry
+    upload: Upload = field(default_factory=Upload)
+    cancel: trio.Event = field(default_factory=trio.Event)
+    reserved: tuple[str, ...] = ()
+    argv: tuple[str, ...] = (*python_command(), "-m", PROGRAM)
+    grace: float = 1.0
+    workspace: Workspace | None = None
+
+    @property
+    def log(self) -> list[str]:
+        assert self.workspace is not None
+        return Path(self.workspace.log_path).read_text(errors="surrogateescape").splitlines()
+
+    async def make(self, spec: str, files: Mapping[str, str] | None = None) -> Workspace:
+        """Make the job PENDING, its project with `files`."""
+        project = self.base / "project"
+        jobs = self.base / "jobs"
+        for path in (project, jobs):
+            path.mkdir()
+        for name, content in (files or {}).items():
+            (project / name).write_text(content)
+        parsed = parse_job_spec(spec, ".c3", "p")
+        self.workspace = create_workspace(str(jobs), ID)
+        await self.workspace.fill(str(project))
+        now = datetime.now(UTC)
+        await self.registry.add_job(
+            Job(
+                id=ID,
+                project=parsed.project,
+                name=parsed.name,
+                state=JobState.PENDING,
+                reason=None,
+                exit_code=None,
+                spec=encode_job_spec(parsed),
+                directory=self.workspace.directory,
+                created=now,
+                started=None,
+                finished=None,
+            )
+        )
+        return self.workspace
+
+    async def run(self) -> Job:
+        """Run the job that was made."""
+        assert self.workspace is not None
+        machine = Machine(self.argv, {b"PATH": os.environb[b"PATH"]}, self.reserved, self.grace, 20.0)
+        return await run_job(
+            ID,
+            registry=self.registry,
+            publish=self.upload,
+            workspace=self.workspace,
+            machine=machine,
+            cancel=self.cancel,
+        )
+
+    async def run_script(self, script: str, spec: str = "") -> Job:
+        """Make and run a job of `script`."""
+        await self.make(f"script: run.sh\n{spec}", {"run.sh": script})
+        return await self.run()

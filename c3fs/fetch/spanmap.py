@@ -8,9 +8,9 @@ from itertools import accumulate
 from typing import Final
 
 from c3fs.core.digest import Digest
-from c3fs.core.directory import unwire
 from c3fs.core.span import Span
 from c3fs.core.spanlist import SpanIndex, SpanLeaf, decode_span_node
+from c3fs.core.wirespan import unwire
 from c3fs.errors import InvalidFormatError
 from c3fs.fetch.base import SpanReader
 

@@ -104,14 +104,16 @@ class Collector:
         for output in self.outputs:
             scan.wanted([output])
             try:
-                mode = os.stat(output, dir_fd=top, follow_symlinks=False).st_mode
+                kinds = scan.kinds(output, top)
             except (FileNotFoundError, NotADirectoryError):
                 self._warn(output, "does not exist; nothing was collected for it")
                 continue
-            if stat.S_ISLNK(mode):
-                self._fail(CollectError(output, "is a symlink; an output is a directory of the job's own"))
+            if any(stat.S_ISLNK(mode) for mode in kinds):
+                self._fail(
+                    CollectError(output, "is or lies behind a symlink; an output is a directory of the job's own")
+                )
                 continue
-            if not stat.S_ISDIR(mode):
+            if not stat.S_ISDIR(kinds[-1]):
                 self._warn(output, "is not a directory; collected as it is")
             there.append(output)
         return scan.wanted(there)

@@ -41,6 +41,13 @@ def wanted(outputs: Sequence[bytes]) -> Wanted:
     return top
 
 
+def kinds(output: bytes, top: int) -> list[int]:
+    """The modes of the output and of every directory on the way to it, symlinks not followed."""
+    parts = [part for part in output.split(b"/") if part not in (b"", b".")]
+    paths = [b"/".join(parts[: end + 1]) for end in range(len(parts))] or [b"."]
+    return [os.stat(path, dir_fd=top, follow_symlinks=False).st_mode for path in paths]
+
+
 def open_directory(path: bytes, parent: int | None = None) -> int:
     """A descriptor of the directory; raises OSError for a symlink or anything else."""
     return os.open(path, _DIRECTORY, dir_fd=parent)

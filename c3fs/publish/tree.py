@@ -9,9 +9,7 @@ from typing import NamedTuple
 from c3fs.core.digest import Digest
 from c3fs.core.directory import (
     NOTHING,
-    SELF,
     SPANS_MAX,
-    BlobTable,
     Directory,
     DirectoryHasher,
     Entry,
@@ -20,17 +18,16 @@ from c3fs.core.directory import (
     LongFile,
     Symlink,
     Totals,
-    WireSpan,
     encode_index,
     encode_leaf,
-    leaf_ends_after,
     sum_totals,
     totals_of,
-    weight,
 )
 from c3fs.core.span import EMPTY_SPAN, Span
-from c3fs.core.spanlist import SpanRow, encode_span_index, encode_span_leaf, part_ends_after
+from c3fs.core.spanlist import SpanRow, encode_span_index, encode_span_leaf
+from c3fs.core.wirespan import SELF, BlobTable, WireSpan
 from c3fs.errors import CollectError
+from c3fs.publish.leaves import leaf_ends_after, part_ends_after, weight
 from c3fs.publish.pack import Pack, Packer
 
 

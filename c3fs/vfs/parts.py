@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from c3fs.core.digest import Digest
-from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, WireSpan, sum_totals, totals_of, unwire
+from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, sum_totals, totals_of
 from c3fs.core.span import Span
+from c3fs.core.wirespan import WireSpan, unwire
 
 
 class LeafPart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Collection
+from typing import Final
 
 import trio
 
@@ -12,10 +13,14 @@ from c3fs.core.digest import Buffer, Digest
 from c3fs.core.span import Span
 from c3fs.errors import BlobMissingError, C3Error
 
+_PIECE: Final = 64 << 20
+"""Bytes: Random.randbytes goes through one integer, which has fewer than 2**31 bits."""
+
 
 def seeded(seed: int, size: int) -> bytes:
     """`size` bytes that are always the same for the same seed."""
-    return random.Random(seed).randbytes(size)
+    source = random.Random(seed)
+    return b"".join(source.randbytes(min(_PIECE, size - at)) for at in range(0, size, _PIECE))
 
 
 class DictCache:

@@ -13,7 +13,6 @@ from typing import Final
 
 from c3fs.core.digest import Digest
 from c3fs.core.directory import (
-    BlobTable,
     Directory,
     DirectoryHasher,
     Entry,
@@ -28,6 +27,7 @@ from c3fs.core.directory import (
 )
 from c3fs.core.manifest import Root, root_span
 from c3fs.core.span import EMPTY_SPAN, Span
+from c3fs.core.wirespan import BlobTable
 from tests.support.blobs import SteeredStore
 
 MTIME: Final = 1_700_000_000_123_456_789

@@ -11,9 +11,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c3fs.core.directory import BlobTable
 from c3fs.core.span import Span
 from c3fs.core.spanlist import PART_MAX, SpanRow, encode_span_index, encode_span_leaf
+from c3fs.core.wirespan import BlobTable
 from c3fs.errors import InvalidFormatError
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.readahead import SLACK, WINDOW_MAX, WINDOW_MIN, Window

@@ -42,16 +42,21 @@ _PRAGMAS: Final = (
     "journal_size_limit=16777216",
 )
 
+_PRIMARY: Final = 0xFF
+"""Extended codes say more in the bits above."""
 _RETRIED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_FULL: Final = "free some space there, or choose another C3_HOME"
 REFUSED: Final[dict[int, str]] = {
     sqlite3.SQLITE_NOTADB: "it is no registry; move it elsewhere, or choose another C3_HOME",
     sqlite3.SQLITE_CORRUPT: "it is damaged; put back a copy, or move it elsewhere to begin a new one",
     sqlite3.SQLITE_CANTOPEN: "give this user the right to read and write there, or choose another C3_HOME",
     sqlite3.SQLITE_READONLY: "give this user the right to write there, or choose another C3_HOME",
     sqlite3.SQLITE_PERM: "give this user the right to write there, or choose another C3_HOME",
-    sqlite3.SQLITE_FULL: "free some space there, or choose another C3_HOME",
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
 }
-"""What no second try mends, by SQLite's primary code, with what does. Everything else may pass."""
+"""What no second try mends, with what does; by SQLite's extended code or, for all of a kind, its primary one.
+Everything else may pass."""
 
 
 class Database:
@@ -99,7 +104,7 @@ class Database:
                 raise
             except DBAPIError as error:
                 tried += 1
-                if tried >= TRIES or _code(error) not in _RETRIED:
+                if tried >= TRIES or _code(error) & _PRIMARY not in _RETRIED:
                     raise database_error(error, self.path) from error
             except PoolTimeoutError as error:
                 raise StoreUnavailableError(f"{self.path}: too many calls are waiting for it") from error
@@ -118,16 +123,16 @@ def database_error(error: DBAPIError, path: str) -> C3Error:
     """The one table from SQLite's errors to ours."""
     code = _code(error)
     what = f"{path}: {error.orig}"
-    if code in _RETRIED:
+    if code & _PRIMARY in _RETRIED:
         return StoreUnavailableError(f"{what}: another process has been writing to it for too long")
-    advice = REFUSED.get(code)
+    advice = REFUSED.get(code) or REFUSED.get(code & _PRIMARY)
     return StoreUnavailableError(what) if advice is None else StoreRefusedError(f"{what}; {advice}")
 
 
 def _code(error: DBAPIError) -> int:
-    """SQLite's primary result code; the extended ones have more above the low byte."""
+    """SQLite's extended result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)
-    return code & 0xFF if isinstance(code, int) else sqlite3.SQLITE_ERROR
+    return code if isinstance(code, int) else sqlite3.SQLITE_ERROR
 
 
 def _configure(engine: Engine, lock_wait_s: float) -> None:

@@ -185,7 +185,8 @@ def kill_writer(path: Path, acknowledged: int) -> list[Digest]:
         told = [writer.stdout.readline() for _ in range(acknowledged)]
         deadline = time.monotonic() + 30
         while not temporary_files(str(path)):
-            assert time.monotonic() < deadline
+            assert writer.poll() is None, "the writer has ended by itself"
+            assert time.monotonic() < deadline, "the writer has not come to write"
         writer.send_signal(signal.SIGKILL)
         told += writer.stdout.readlines()
     assert writer.returncode == -signal.SIGKILL

@@ -178,7 +178,7 @@ class Collector:
         if not data:
             return PackedFile(name, mode, mtime_ns, 0, EMPTY, None)
         digest = Digest.of(data)
-        pack, offset = packer.add(digest, data)
+        pack, offset = packer.add(name, data, digest)
         return PackedFile(name, mode, mtime_ns, len(data), digest, Place(pack, offset, len(data)))
 
     def _chunked(self, descriptor: int, name: bytes, about: os.stat_result) -> ChunkedFile | None:

@@ -188,7 +188,7 @@ class TreeEncoder:
         if not self._packer.fits(len(data)):
             self._packer.close()
             data = again()
-        pack, offset = self._packer.add(Digest.of(data), data)
+        pack, offset = self._packer.add(data[:64], data, Digest.of(data))
         return Place(pack, offset, len(data))
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from c3fs.cli.transfer import target_of
-from c3fs.core.directory import NOTHING, Directory, File, Leaf, WireSpan
+from c3fs.core.directory import NOTHING, Directory, File, Leaf
 from c3fs.core.span import EMPTY_SPAN
+from c3fs.core.wirespan import WireSpan
 from c3fs.errors import DownloadError
 from c3fs.vfs.parts import LeafPart
 from c3fs.vfs.tree import DirectoryFacts, Found

@@ -15,7 +15,7 @@ def packed(files: list[bytes]) -> tuple[list[bytes], list[tuple[bytes, int, int]
     """The packs, and where each file was laid: (digest of the pack, offset, size)."""
     packs: list[bytes] = []
     packer = Packer(lambda _digest, data: packs.append(data))
-    laid = [(*packer.add(Digest.of(data), data), len(data)) for data in files]
+    laid = [(*packer.add(data[:32], data, Digest.of(data)), len(data)) for data in files]
     packer.close()
     places: list[tuple[bytes, int, int]] = []
     for pack, offset, size in laid:

@@ -26,7 +26,7 @@ from typing import Final
 from c3fs.agent.children import read_signals, wait_readable
 from c3fs.agent.namespaces import mount_own_proc
 from c3fs.agent.protocol import SandboxSpec
-from c3fs.agent.syscalls import Signals, become_subreaper, set_parent_death_signal, unblock_signals
+from c3fs.agent.syscalls import Signals, become_subreaper, reset_signals, set_parent_death_signal
 
 SETTLE: Final = 1.0
 """Seconds from the end of the script to the first SIGTERM for what it left running."""
@@ -65,7 +65,7 @@ def _start(spec: SandboxSpec, status: int) -> subprocess.Popen[bytes] | None:
             env=spec.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=unblock_signals,
+            preexec_fn=reset_signals,
         )
     except OSError as error:
         name: object = error.filename

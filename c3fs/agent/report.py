@@ -36,7 +36,7 @@ def _served(report: MountReport) -> str:
         return f"{where}: nothing was read"
     percent = 100 * statistics.hits // asked
     blobs = "1 blob" if statistics.fetched_blobs == 1 else f"{statistics.fetched_blobs} blobs"
-    return f"{where}: fetched {format_size(statistics.fetched_bytes)} in {blobs}, {percent} % from the cache"
+    return f"{where}: fetched {format_size(statistics.fetched_bytes)} in {blobs}; {percent} % of reads were hits"
 
 
 def publication(log: JobLog, done: Publication, ref: Ref) -> None:

@@ -22,7 +22,7 @@ from c3fs.agent.servers import Serve, Server
 from c3fs.agent.syscalls import Signals, set_parent_death_signal
 from c3fs.errors import SandboxError
 
-MARGIN: Final = 5.0
+MARGIN: Final = 2.0
 """Seconds more than its own bounds that `init` gets before it is killed itself."""
 
 
@@ -103,10 +103,11 @@ class Sandbox:
         inherited = (self._spec.result_fd, self._signals.fileno())
         watch = _Watch(Child(main, inherited), self._spec, self._signals, self._servers, self._log)
         result = watch.run()
-        if not watch.reap():
+        if not watch.reap(MARGIN):
             # What is left waits for a mount that does not answer: without its server the kernel answers.
-            self._stop_servers()
-            watch.reap()
+            for server in self._servers:
+                server.send(signal.SIGKILL)
+            watch.reap(KILL_TIMEOUT)
         return result
 
     def _stop_servers(self) -> None:
@@ -142,9 +143,9 @@ class _Watch:
                 self._end_script(End.TIMED_OUT)
             self._take_servers(ready)
 
-    def reap(self) -> bool:
+    def reap(self, seconds: float) -> bool:
         self._init.send(signal.SIGKILL)
-        return self._init.reap(time.monotonic() + KILL_TIMEOUT)
+        return self._init.reap(time.monotonic() + seconds)
 
     @property
     def _running(self) -> bool:

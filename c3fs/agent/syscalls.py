@@ -120,6 +120,13 @@ def unblock_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def reset_signals() -> None:
+    """Give a program what it expects at its start; `nohup` and shells leave signals ignored, over every exec."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    unblock_signals()
+
+
 def _check(result: int, what: str, path: bytes | None = None) -> int:
     if result < 0:
         number = ctypes.get_errno()

@@ -6,7 +6,6 @@ What is mounted is a tmpfs (tests.support.sandbox_program): these tests are abou
 from __future__ import annotations
 
 import os
-import select
 import signal
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +15,7 @@ import pytest
 from c3fs.agent.protocol import End, MountStatistics
 from tests.support.programs import eventually
 from tests.support.requirements import ORDINARY_UID
-from tests.support.sandboxes import TIMEOUT, Agent, Sandboxed, open_pidfds
+from tests.support.sandboxes import TIMEOUT, Agent, Sandboxed, assert_ended, open_pidfds
 
 USERS: Final = (
     pytest.param(0, id="as-is", marks=pytest.mark.namespaces),
@@ -34,8 +33,9 @@ FORBIDDEN: Final = (
 def job(request: pytest.FixtureRequest) -> Iterator[Sandboxed]:
     sandboxed = Sandboxed(request.param)
     yield sandboxed
-    assert sandboxed.host_mounts() == []
+    left = sandboxed.host_mounts()
     sandboxed.close()
+    assert left == []
 
 
 # --- where mounts appear ---------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_what_the_script_finds(job: Sandboxed) -> None:
         grep -E 'Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd; kill -0 1 2>/dev/null; ps ax | wc -l
     """
     environment = {b"C3_TEST": "Zoë \udcff".encode("utf-8", "surrogateescape")}
-    assert job.run(job.launch(script, environment=environment)).returncode == 0
+    assert job.run(job.launch(script, environment=environment), ("nohup",)).returncode == 0
     lines = job.log.splitlines()
     uid = str(job.uid or os.getuid())
     assert lines[:3] == [job.workdir, uid, str(job.uid or os.getgid())]
@@ -179,6 +179,12 @@ def test_what_the_script_finds(job: Sandboxed) -> None:
     assert lines[5] == "2"  # a session of its own
     assert {line.split()[1] for line in lines if line.startswith("Sig")} == {"0" * 16}
     assert [line for line in lines[8:] if line.isdigit()][:3] == ["0", "1", "2"]
+
+
+@pytest.mark.campaign
+def test_a_long_script(job: Sandboxed) -> None:
+    """The sandbox ends with the thread that started it, and trio's worker threads end after ten idle seconds."""
+    assert job.run(job.launch("sleep 15; exit 6")).returncode == 6
 
 
 def test_unicode_and_an_unfinished_last_line(job: Sandboxed) -> None:
@@ -281,19 +287,6 @@ def test_kill_minus_one_does_not_reach_the_mounts(job: Sandboxed) -> None:
 # --- kill -9 of the agent --------------------------------------------------------------------------------
 
 
-def assert_ended(pidfds: list[int], within: float = TIMEOUT) -> None:
-    poll = select.poll()
-    for fd in pidfds:
-        poll.register(fd, select.POLLIN)
-    while pidfds:
-        ended = [fd for fd, _ in poll.poll(within * 1000)]
-        assert ended, "a process of the job survived"
-        for fd in ended:
-            poll.unregister(fd)
-            pidfds.remove(fd)
-            os.close(fd)
-
-
 def kill_and_check(agent: Agent) -> None:
     assert_ended(agent.kill())
 
@@ -366,6 +359,41 @@ def test_a_mount_that_ends_too_early(job: Sandboxed) -> None:
     result = job.run(job.launch("sleep 0.3; exit 5", {job.absent: "/jobs/fleeting"}))
     assert (result.end, result.returncode) == (End.EXITED, 5)
     assert f"warning: the mount of /jobs/fleeting at {job.absent} has ended before the job" in job.log
+
+
+@pytest.fixture
+def fuse_job() -> Iterator[Sandboxed]:
+    sandboxed = Sandboxed(0)
+    yield sandboxed
+    left = sandboxed.host_mounts()
+    sandboxed.close()
+    assert left == []
+
+
+@pytest.mark.mounts
+@pytest.mark.namespaces
+@pytest.mark.parametrize("cancel", [True, False])
+def test_a_process_that_waits_for_a_dead_mount_does_not_keep_the_job(fuse_job: Sandboxed, cancel: bool) -> None:
+    """SIGKILL does not reach it before the kernel has an answer, or the mount has no server any more."""
+    job = fuse_job
+    script = f"cat {job.absent}/x &\nuntil grep -q request_wait /proc/$!/wchan; do sleep 0.01; done\necho waiting"
+    launch = job.launch(f"{script}\n{'wait' if cancel else 'exit 4'}", {job.absent: "/jobs/hanging"}, grace=0.2)
+    agent = job.start(launch)
+    agent.wait_for("waiting")
+    fds = open_pidfds(agent.descendants())
+    if cancel:
+        agent.process.send_signal(signal.SIGTERM)
+    result = agent.result()
+    assert (result.end, result.returncode) == ((End.CANCELED, -15) if cancel else (End.EXITED, 4))
+    assert_ended(fds, within=0)
+
+
+@pytest.mark.mounts
+@pytest.mark.namespaces
+def test_kill_9_while_a_process_waits_for_a_dead_mount(fuse_job: Sandboxed) -> None:
+    agent = fuse_job.start(fuse_job.launch(f"echo here; cat {fuse_job.absent}/x", {fuse_job.absent: "/jobs/hanging"}))
+    agent.wait_for("here")
+    kill_and_check(agent)
 
 
 # --- where namespaces are forbidden ----------------------------------------------------------------------

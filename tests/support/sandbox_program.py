@@ -1,13 +1,14 @@
 """What a sandbox runs in tests: serves a data set as a tmpfs with the file `ref`, instead of a c3fs mount.
 
 The ref's last part can ask for trouble: `refused`, `crashing`, `silent` (never ready), `fleeting` (ends at once),
-`deaf` (ignores SIGTERM).
+`deaf` (ignores SIGTERM), `hanging` (a FUSE file system that takes requests and answers none).
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import struct
 import sys
 import time
 
@@ -24,6 +25,8 @@ def serve(data_set: SandboxMount, status: int) -> int:
         return 1
     if manner == "crashing":
         raise RuntimeError("a defect in the server")
+    if manner == "hanging":
+        _hang(data_set.target, status)
     if manner != "silent":
         _mount(data_set)
         os.write(status, b"ready\n")
@@ -34,6 +37,19 @@ def serve(data_set: SandboxMount, status: int) -> int:
     unmount(data_set.target)
     os.write(status, b'{"fetched_bytes": 2048, "fetched_blobs": 1, "hits": 3}\n')
     return 0
+
+
+def _hang(target: bytes, status: int) -> None:
+    """Answers the kernel's INIT, as struct fuse_init_out has it, and nothing else: whoever asks waits unkillably."""
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={fd},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+    mount(b"hanging", target, b"fuse", 0, options.encode())
+    unique = struct.unpack_from("=Q", os.read(fd, 1 << 18), 8)[0]
+    settings = struct.pack("=IIIIHHIIHHI28x", 7, 31, 65536, 0, 12, 9, 65536, 1, 16, 0, 0)
+    os.write(fd, struct.pack("=IiQ", 16 + len(settings), 0, unique) + settings)
+    os.write(status, b"ready\n")
+    while True:
+        os.read(fd, 1 << 18)
 
 
 def _mount(data_set: SandboxMount) -> None:

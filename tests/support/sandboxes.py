@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -42,6 +43,7 @@ class Sandboxed:
         self.workdir = f"{self.directory}/work"
         self.host = f"{self.base}/host"
         self.log_path = f"{self.directory}/log"
+        self._started: list[subprocess.Popen[bytes]] = []
         for path in (self.workdir, f"{self.host}/sub"):
             os.makedirs(path)
         with open(f"{self.host}/file", "w", encoding="utf-8") as file:
@@ -49,6 +51,9 @@ class Sandboxed:
         os.symlink("sub", f"{self.host}/link")
 
     def close(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.communicate(timeout=TIMEOUT)
         shutil.rmtree(self.base)
 
     def launch(
@@ -90,6 +95,7 @@ class Sandboxed:
             group=self.uid or None,
             extra_groups=() if self.uid else None,
         )
+        self._started.append(process)
         return Agent(process, self.log_path)
 
     def run(self, launch: Launch, prefix: Sequence[str] = ()) -> SandboxResult:
@@ -158,13 +164,19 @@ def python_command() -> tuple[str, ...]:
     return ("/usr/bin/env", f"PYTHONPATH={_ROOT}", sys.executable)
 
 
-def run_as_ordinary_user(program: str) -> None:
-    """Run a Python program as a user without rights; it must end well."""
+def ordinary_command(*arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Python with `arguments` as an ordinary user may run it: the command, and the environment it needs."""
     python = ordinary_python()
     assert python is not None
+    return [python, *arguments], _environment()
+
+
+def run_as_ordinary_user(program: str) -> None:
+    """Run a Python program as a user without rights; it must end well."""
+    command, environment = ordinary_command("-c", program)
     done = subprocess.run(
-        [python, "-c", program],
-        env=_environment(),
+        command,
+        env=environment,
         user=ORDINARY_UID,
         group=ORDINARY_UID,
         extra_groups=(),
@@ -192,3 +204,17 @@ def open_pidfds(pids: Iterable[int]) -> list[int]:
         except ProcessLookupError:
             continue
     return fds
+
+
+def assert_ended(pidfds: list[int], within: float = TIMEOUT) -> None:
+    """Wait for the end of processes, by their descriptors, and close those."""
+    poll = select.poll()
+    for fd in pidfds:
+        poll.register(fd, select.POLLIN)
+    while pidfds:
+        ended = [fd for fd, _ in poll.poll(within * 1000)]
+        assert ended, "a process of the job survived"
+        for fd in ended:
+            poll.unregister(fd)
+            pidfds.remove(fd)
+            os.close(fd)

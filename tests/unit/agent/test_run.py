@@ -252,7 +252,7 @@ async def test_data_sets_are_mounted_and_reported(bench: Bench) -> None:
     assert bench.workspace is not None
     where = f"{bench.workspace.workdir}/in/put"
     assert f"c3: mounted /jobs/{OTHER} at {where}" in bench.log
-    assert f"c3: {where}: fetched 2.0 KiB in 1 blob, 75 % from the cache" in bench.log
+    assert f"c3: {where}: fetched 2.0 KiB in 1 blob; 75 % of reads were hits" in bench.log
     assert f"c3: warning: /jobs/{OTHER} is incomplete: " in "\n".join(bench.log)
 
 

@@ -28,9 +28,11 @@ _LINE_MAX: Final = 1 << 16
 def start(plan: MountPlan, log: str) -> int:
     """Serve the plan in a process of its own, which outlives us; its id. Log lines go to the file `log`.
 
-    Raises ToldError, MountError, DeadlineError; also when it is interrupted, nothing stays mounted.
+    `log` exists already. Raises ToldError, MountError, DeadlineError; also when it is interrupted, nothing stays
+    mounted.
     """
     mine, theirs = os.pipe()
+    begun = os.path.getsize(log)
     try:
         process = _spawn(plan, theirs, log)
     except BaseException:
@@ -41,6 +43,9 @@ def start(plan: MountPlan, log: str) -> int:
     try:
         _await_ready(mine, time.monotonic() + LIVE_WITHIN, log)
         _verify(os.fsdecode(plan.mountpoint))
+    except ToldError as error:
+        _stop(process, os.fsdecode(plan.mountpoint))
+        raise ToldError(f"{error}{_said_by_fuse(log, begun)}", error.code) from None
     except BaseException:
         _stop(process, os.fsdecode(plan.mountpoint))
         raise
@@ -107,6 +112,14 @@ def _await_ready(status: int, deadline: float, log: str) -> None:
         code = said["code"]
         assert isinstance(code, int)
         raise ToldError(str(said["error"]), code)
+
+
+def _said_by_fuse(log: str, begun: int) -> str:
+    """libfuse and fusermount3 tell their reasons to stderr alone, which is the log from `begun` on."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        file.seek(begun)
+        said = [line.strip() for line in file.read(_LINE_MAX).splitlines() if line.startswith(("fuse", "mount:"))]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _verify(mountpoint: str) -> None:

@@ -8,6 +8,7 @@ missing skips the test with the reason, or fails it when C3FS_REQUIRE_MOUNTS=1 s
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from typing import Final
 import pytest
 
 REQUIRE: Final = "C3FS_REQUIRE_MOUNTS"
-ORDINARY_UID: Final = 54_321
-"""A uid without an account: everything an ordinary user may do must work without one."""
+ORDINARY_UID: Final = pwd.getpwnam("daemon").pw_uid
+"""Of an account that every Linux has and that may do nothing special; fusermount3 serves no uid without one."""
 
 
 @cache

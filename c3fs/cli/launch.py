@@ -25,7 +25,7 @@ ENDS_WITHIN: Final = 5.0
 _LINE_MAX: Final = 1 << 16
 
 
-def start(plan: MountPlan, log: str) -> int:
+def start(plan: MountPlan, log: str, within: float = LIVE_WITHIN) -> int:
     """Serve the plan in a process of its own, which outlives us; its id. Log lines go to the file `log`.
 
     `log` exists already. Raises ToldError, MountError, DeadlineError; also when it is interrupted, nothing stays
@@ -41,8 +41,8 @@ def start(plan: MountPlan, log: str) -> int:
     finally:
         os.close(theirs)
     try:
-        _await_ready(mine, time.monotonic() + LIVE_WITHIN, log)
-        _verify(os.fsdecode(plan.mountpoint))
+        _await_ready(mine, within, log)
+        _verify(os.fsdecode(plan.mountpoint), within)
     except ToldError as error:
         _stop(process, os.fsdecode(plan.mountpoint))
         raise ToldError(f"{error}{_said_by_fuse(log, begun)}", error.code) from None
@@ -96,13 +96,14 @@ def _plan_file(plan: MountPlan) -> int:
     return file
 
 
-def _await_ready(status: int, deadline: float, log: str) -> None:
+def _await_ready(status: int, within: float, log: str) -> None:
     """Read the child's one line."""
+    deadline = time.monotonic() + within
     line = b""
     while not line.endswith(b"\n"):
         readable, _, _ = select.select([status], [], [], max(deadline - time.monotonic(), 0))
         if not readable:
-            raise DeadlineError("the mount", LIVE_WITHIN)
+            raise DeadlineError("the mount", within)
         piece = os.read(status, _LINE_MAX)
         if not piece:
             raise MountError(f"the process that should serve the mount died; its log is {log}")
@@ -122,11 +123,11 @@ def _said_by_fuse(log: str, begun: int) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-def _verify(mountpoint: str) -> None:
+def _verify(mountpoint: str, within: float) -> None:
     """Look at the mount as any user of it will; raises MountError, DeadlineError."""
 
     async def look() -> os.stat_result:
-        with trio.fail_after(LIVE_WITHIN):
+        with trio.fail_after(within):
             return await trio.to_thread.run_sync(os.stat, mountpoint, abandon_on_cancel=True)
 
     record = find_mount(mountpoint)
@@ -135,7 +136,7 @@ def _verify(mountpoint: str) -> None:
     try:
         run_async(look)
     except trio.TooSlowError:
-        raise DeadlineError(f"stat of {mountpoint}", LIVE_WITHIN) from None
+        raise DeadlineError(f"stat of {mountpoint}", within) from None
     except OSError as error:
         raise MountError(f"{mountpoint}: mounted, but stat says {error.strerror}") from error
 

@@ -14,7 +14,7 @@ import trio
 
 from c3fs.cache.environment import Environment, open_environment
 from c3fs.cache.records import MINUTE, read_totals
-from c3fs.cache.residency import Residency
+from c3fs.cache.residency import Residency, will_need
 from c3fs.cache.writer import Batch, Outcome, commit
 from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import CacheError
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 PENDING_MAX: Final = 32 << 20
 """Bytes that may wait to be committed; the disk is then slower than the store, and caching would only add memory."""
+RENEW: Final = 0.05
+"""Seconds a read transaction is used: pages that were freed since it began cannot be used again while it is open."""
 IDLE: Final = 1.0
 """Seconds without a read after which the read transaction ends."""
 PAUSE: Final = 30.0
@@ -56,6 +58,8 @@ class Cache:
         self._residency = None if environment is None else Residency(f"{environment.path}/data.mdb")
         self._clock = clock
         self._txn: lmdb.Transaction[memoryview] | None = None
+        self._views: dict[Digest, memoryview] = {}
+        self._renew = 0.0
         self._read_since = False
         self._verified: set[Digest] = set()
         self._next = Batch(0)
@@ -106,10 +110,14 @@ class Cache:
         return view
 
     def contains(self, digest: Digest) -> bool:
-        """Whether `get` would probably find it; verifies nothing."""
+        """Whether `get` would probably find it. Who asks means to read it soon: the kernel begins to fetch its pages
+        from disk. Verifies nothing."""
         if digest in self._next.puts or digest in self._writing.puts:
             return True
-        return self._view(digest) is not None
+        view = self._view(digest)
+        if view is not None:
+            will_need(view)
+        return view is not None
 
     def put(self, digest: Digest, data: Buffer) -> None:
         """Keep `data`, verified by the caller and never changed after; later, or not at all."""
@@ -161,30 +169,45 @@ class Cache:
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def _view(self, digest: Digest) -> memoryview | None:
-        """The record's bytes in a fresh read transaction; also touches the one before, whose views end here."""
+        """The record's bytes. A view that was looked up in the same transaction is at hand: the binding touches every
+        page of a value it looks up."""
         environment = self._environment
         if environment is None:
             return None
         self._read_since = True
+        old = time.monotonic() > self._renew
+        if not old:
+            view = self._views.get(digest)
+            if view is not None:
+                return view
         try:
-            if self._txn is not None:
-                self._txn.abort()
-                self._txn = None
-            self._txn = environment.handle.begin(buffers=True)
-            return self._txn.get(digest, db=environment.blobs)
+            if old or self._txn is None:
+                self._begin(environment)
+            assert self._txn is not None
+            view = self._txn.get(digest, db=environment.blobs)
         except lmdb.ReadersFullError:
             return self._without_slot(environment, digest)
         except lmdb.Error as error:
             environment.mark_broken()
             self._leave(str(error))
             return None
+        if view is not None:
+            self._views[digest] = view
+        return view
+
+    def _begin(self, environment: Environment) -> None:
+        """A new read transaction; the views of the one before end here."""
+        self._end_transaction()
+        self._txn = environment.handle.begin(buffers=True)
+        self._renew = time.monotonic() + RENEW
 
     def _without_slot(self, environment: Environment, digest: Digest) -> memoryview | None:
         """Take the slots of dead processes; if there are none, serve without the cache this time."""
         if environment.handle.reader_check() == 0:
             return None
         try:
-            self._txn = environment.handle.begin(buffers=True)
+            self._begin(environment)
+            assert self._txn is not None
             return self._txn.get(digest, db=environment.blobs)
         except lmdb.Error:
             return None
@@ -202,6 +225,8 @@ class Cache:
         return True
 
     def _end_transaction(self) -> None:
+        self._views.clear()
+        self._renew = 0.0
         if self._txn is not None:
             self._txn.abort()
             self._txn = None
@@ -241,6 +266,7 @@ class Cache:
         self._verified -= self._writing.corrupt
         forgotten = len(self._writing.puts)
         self._writing = Batch(0)
+        self._end_transaction()  # which does not see what was committed
         if outcome is None:
             self._leave(f"another process has kept its lock for {COMMIT_TIMEOUT:g} s")
             return
@@ -258,6 +284,7 @@ class Cache:
     def _leave(self, why: str) -> None:
         """Go on without the environment. It is not closed: a thread, or a view, may still be in it."""
         log.error("going on without the cache: %s", why)
+        self._views.clear()
         self._txn = None
         self._environment = None
         self._settled.set()

@@ -134,7 +134,7 @@ def _open_lmdb(path: str, cap: int | None) -> lmdb.Environment:
     size = max(size or _default_cap(path), CAP_MIN) // PAGE * PAGE
     try:
         handle = lmdb.open(path, map_size=size, max_dbs=4, max_readers=READERS_MAX, max_spare_txns=2, mode=0o600,
-                           sync=False, metasync=False, readahead=False, meminit=False)  # fmt: skip
+                           sync=False, metasync=False, meminit=False)  # fmt: skip
     except (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PanicError) as error:
         raise _UnfitError(str(error)) from error
     used = (handle.info()["last_pgno"] + 1) * PAGE

@@ -1,4 +1,8 @@
-"""Keeps the pages of the cache's file out of this process's resident memory.
+"""Which pages of the cache's file are in memory: asks for those that are read next, lets go of those that were.
+
+A blob that is on disk only comes in by faults, each of which stops the event loop: 66 MB/s with LMDB's option for
+random access (MDB_NORDAHEAD), which is therefore not set. `will_need` has the kernel read a whole blob before anybody
+asks for it.
 
 A blob that is read through the map counts as resident until the kernel takes the page back, so a mount that reads a
 gigabyte seems to use a gigabyte, and in a container with a limit it would be charged for it. After every
@@ -17,9 +21,40 @@ log = logging.getLogger(__name__)
 
 SERVED: Final = 32 << 20
 """Bytes between two drops: 0.2-0.4 ms each, against 12 ms to copy as many."""
+_MADV_WILLNEED: Final = 3
 _MADV_DONTNEED: Final = 4
+_PAGE: Final = 4096
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
+
+class _Buffer(ctypes.Structure):
+    """Py_buffer of the C API: the way to the address of a read-only view."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.py_object),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+        ("ndim", ctypes.c_int),
+        ("format", ctypes.c_char_p),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p),
+        ("internal", ctypes.c_void_p),
+    )
+
+
+def will_need(view: memoryview) -> None:
+    """Have the kernel read the blob behind `view` (a view into the map); does not wait for it."""
+    buffer = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(view), ctypes.byref(buffer), 0)
+    try:
+        begin = buffer.buf & -_PAGE
+        _libc.madvise(begin, buffer.buf + buffer.len - begin, _MADV_WILLNEED)
+    finally:
+        ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
 
 
 class Residency:

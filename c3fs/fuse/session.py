@@ -24,6 +24,8 @@ READ_AHEAD_KB: Final = 2048
 Twice that keeps a second request under way."""
 WORKERS_MAX: Final = 64
 """Requests under way at once: a reader that waits for the store occupies one, and the kernel queues the rest."""
+ANSWER_TIMEOUT: Final = 20.0
+"""Seconds for a first stat, which needs no blob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,21 @@ async def serve(filesystem: FileSystem, options: MountOptions, on_live: Callable
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_main, nursery.cancel_scope)
+            await _answered(options.mountpoint)
             _widen_readahead(options.mountpoint)
             on_live()
     finally:
         pyfuse3.close(unmount=True)
+
+
+async def _answered(mountpoint: str) -> None:
+    """Until the mount has answered a first request, asked from a thread. The kernel's handshake comes before it, and
+    sets the readahead: what is written earlier is lost."""
+    try:
+        with trio.fail_after(ANSWER_TIMEOUT):
+            await trio.to_thread.run_sync(os.stat, mountpoint, abandon_on_cancel=True)
+    except (OSError, trio.TooSlowError) as error:
+        raise MountError(f"{mountpoint} was mounted but does not answer: {error}") from error
 
 
 async def _main(scope: trio.CancelScope) -> None:

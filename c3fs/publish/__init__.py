@@ -23,6 +23,6 @@ of a cancellation. When either side fails, the other ends with it and the thread
 Memory: a file is kept as one tuple (about 400 bytes with its name and digest) until its directory is
 encoded: 100,000 files are some 40 MB. File contents pass through and are not kept.
 
-Small files that are alike are not stored once: their packs are. A pack is cut after a file whose digest says so, so
-packs of two trees that share files in the same order are the same blobs.
+Small files that are alike are not stored once: their packs are. A pack is cut after a file whose path says so, so packs
+of two trees that share files in the same order are the same blobs, and a changed file changes its own pack.
 """

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from c3fs.core.digest import EMPTY, Digest, Hasher
+from c3fs.core.digest import EMPTY, Buffer, Digest, Hasher
 from c3fs.core.directory import Symlink
 from c3fs.core.manifest import Root, root_span
 from c3fs.core.span import EMPTY_SPAN, Span
@@ -25,7 +25,7 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ZEROS: Final = bytes(1 << 20)
 _PERMISSIONS: Final = 0o7777
 
-Emit = Callable[[Digest, bytes], None]
+Emit = Callable[[Digest, Buffer], None]
 
 
 @dataclass(slots=True)
@@ -162,7 +162,11 @@ class Collector:
             finally:
                 os.close(descriptor)
             if file is not None and unchanged:
-                return self._packed(file, packer) if isinstance(file, _Read) else file
+                return (
+                    self._packed(file, os.path.basename(os.path.dirname(path)), packer)
+                    if isinstance(file, _Read)
+                    else file
+                )
         self._fail(FileChangedError(path, READ_TRIES))
         return None
 
@@ -172,7 +176,7 @@ class Collector:
             return None
         return _Read(name, stat.S_IMODE(about.st_mode), about.st_mtime_ns, data)
 
-    def _packed(self, file: _Read, packer: Packer) -> PackedFile:
+    def _packed(self, file: _Read, directory: bytes, packer: Packer) -> PackedFile:
         name, mode, mtime_ns, data = file
         self.on_read(len(data))
         if not data:
@@ -201,7 +205,7 @@ class Collector:
         mode = stat.S_IMODE(about.st_mode)
         return ChunkedFile(name, mode, about.st_mtime_ns, about.st_size, hasher.digest(), spans)
 
-    def _emit_once(self, digest: Digest, data: bytes) -> None:
+    def _emit_once(self, digest: Digest, data: Buffer) -> None:
         if digest not in self._blobs:
             self._blobs[digest] = len(data)
             self.emit(digest, data)

@@ -34,8 +34,8 @@ def weight(entry: Entry) -> int:
 
 
 def leaf_ends_after(name: bytes, entries: int, weight: int) -> bool:
-    """Whether a leaf (or index) of `entries` entries (or rows) that weigh `weight`, the last called `name` (or beginning
-    with it), ends there."""
+    """Whether a leaf (or index) of `entries` entries (or rows) that weigh `weight`, the last called `name` (or
+    beginning with it), ends there."""
     if entries >= LEAF_MAX or weight >= LEAF_WEIGHT_MAX:
         return True
     return entries >= LEAF_MIN and int.from_bytes(Digest.of(name)[-2:]) & _LEAF_CUT == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from c3fs.core.digest import Digest
+from c3fs.core.digest import Buffer, Digest
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Part, encode_inventory
 from c3fs.publish.collect import Collected, Collector
 from c3fs.publish.upload import UploadCounts, upload
@@ -75,7 +75,7 @@ async def publish_outputs(
         uploaded = counts
         report()
 
-    def produce(emit: Callable[[Digest, bytes], None]) -> tuple[Collected, Inventory]:
+    def produce(emit: Callable[[Digest, Buffer], None]) -> tuple[Collected, Inventory]:
         collector = Collector(request.base, request.outputs, emit, request.best_effort, on_read)
         collected = collector.run()
         return collected, _inventory(collected.blobs, emit)
@@ -91,7 +91,7 @@ async def publish_outputs(
     )
 
 
-def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, bytes], None]) -> Inventory:
+def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, Buffer], None]) -> Inventory:
     parts: list[Part] = []
     for data in encode_inventory(blobs.items()):
         digest = Digest.of(data)

@@ -125,7 +125,7 @@ class TreeEncoder:
             table = BlobTable()
             return encode_leaf(table, [_entry(table, item) for item in group])
 
-        place = self._lay(encode_leaf(table, entries), again)
+        place = self._lay(entries[0].name, encode_leaf(table, entries), again)
         return Part(entries[0].name, len(entries), sum_totals(map(totals_of, entries)), place)
 
     def _indexes(self, parts: list[Part]) -> Iterator[Part]:
@@ -150,7 +150,7 @@ class TreeEncoder:
 
         entries = sum(part.entries for part in parts)
         totals = sum_totals(part.totals for part in parts)
-        return Part(parts[0].first, entries, totals, self._lay(encoded(), encoded))
+        return Part(parts[0].first, entries, totals, self._lay(parts[0].first, encoded(), encoded))
 
     def _settled(self, item: Item) -> _Settled:
         """Lay what must lie before the leaf is encoded: the span list of a long file."""
@@ -165,7 +165,7 @@ class TreeEncoder:
             group.append(span)
             if part_ends_after(span, len(group)) or number == len(spans):
                 data = encode_span_leaf(group)
-                place = self._lay(data, lambda data=data: data)
+                place = self._lay(b"", data, lambda data=data: data)
                 parts.append((sum(span.size for span in group), len(group), place))
                 group = []
         while len(parts) > 1:
@@ -180,11 +180,11 @@ class TreeEncoder:
             table = BlobTable()
             return encode_span_index(table, [SpanRow(size, spans, _wire(table, place)) for size, spans, place in parts])
 
-        return sum(part[0] for part in parts), sum(part[1] for part in parts), self._lay(encoded(), encoded)
+        return sum(part[0] for part in parts), sum(part[1] for part in parts), self._lay(b"", encoded(), encoded)
 
-    def _lay(self, data: bytes, again: Callable[[], bytes]) -> Place:
-        """Into the open pack; or, when it is full, into the next, encoded anew: what lies in the one before is
-        then named by its digest and no longer as "this blob"."""
+    def _lay(self, name: bytes, data: bytes, again: Callable[[], bytes]) -> Place:
+        """Into the open pack, labelled `name`; or, when it is full, into the next, encoded anew: what lies in the one
+        before is then named by its digest and no longer as "this blob"."""
         if not self._packer.fits(len(data)):
             self._packer.close()
             data = again()

@@ -8,12 +8,12 @@ from typing import Final, TypeVar
 
 import trio
 
-from c3fs.core.digest import Digest
+from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import C3Error
 from c3fs.store.base import Store
 
 T = TypeVar("T")
-Blob = tuple[Digest, bytes]
+Blob = tuple[Digest, Buffer]
 
 BATCH_BLOBS: Final = 64
 BATCH_BYTES: Final = 16 << 20
@@ -33,7 +33,7 @@ class UploadCounts:
 
 
 async def upload(
-    produce: Callable[[Callable[[Digest, bytes], None]], T], store: Store, *, on_put: Callable[[UploadCounts], None]
+    produce: Callable[[Callable[[Digest, Buffer], None]], T], store: Store, *, on_put: Callable[[UploadCounts], None]
 ) -> tuple[T, UploadCounts]:
     """Run `produce(emit)` in a worker thread, and put what it emits; its result, once all is stored.
 
@@ -56,7 +56,9 @@ async def upload(
     return made[0], counts
 
 
-def _produce(produce: Callable[[Callable[[Digest, bytes], None]], T], sending: trio.MemorySendChannel[list[Blob]]) -> T:
+def _produce(
+    produce: Callable[[Callable[[Digest, Buffer], None]], T], sending: trio.MemorySendChannel[list[Blob]]
+) -> T:
     batch: list[Blob] = []
     size = 0
 
@@ -66,7 +68,7 @@ def _produce(produce: Callable[[Callable[[Digest, bytes], None]], T], sending: t
             trio.from_thread.run(sending.send, batch)
         batch, size = [], 0
 
-    def emit(digest: Digest, data: bytes) -> None:
+    def emit(digest: Digest, data: Buffer) -> None:
         nonlocal size
         batch.append((digest, data))
         size += len(data)
@@ -95,7 +97,7 @@ class _Uploader:
                         if digest in missing:
                             nursery.start_soon(self._put, digest, data)
 
-    async def _put(self, digest: Digest, data: bytes) -> None:
+    async def _put(self, digest: Digest, data: Buffer) -> None:
         async with self._limit:
             await self._store.put(digest, data)
         self._counts.blobs += 1

@@ -169,9 +169,7 @@ def mounting(run: Run, few: str, many: str, files: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="c3fs beside the local file system")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default: 5)")
-    parser.add_argument(
-        "--scale", type=float, default=1.0, help="size of the data; 1 is that of README (default: 1)"
-    )
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the data; 1 is that of README (default: 1)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for bench.json and bench.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="c3fs-bench-", dir=os.environ.get("C3FS_BENCH_DIR")) as name:

@@ -104,9 +104,7 @@ NAMES = st.binary(min_size=1, max_size=3).filter(lambda name: name not in (b".",
 TREES = st.recursive(
     st.binary(max_size=3),
     lambda below: st.dictionaries(
-        st.binary(min_size=1, max_size=3).filter(
-            lambda name: name not in (b".", b"..") and not {0, 47} & set(name)
-        ),
+        st.binary(min_size=1, max_size=3).filter(lambda name: name not in (b".", b"..") and not {0, 47} & set(name)),
         below,
         max_size=7,
     ),

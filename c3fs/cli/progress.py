@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
-from c3fs.cli.output import note
+from c3fs.cli.output import note, quote
 from c3fs.cli.settings import wants_no_colour
 from c3fs.core.sizes import format_size
 
@@ -26,10 +27,12 @@ def progress(title: str, total: int) -> Generator[Advance]:
         with _bar(title, total) as advance:
             yield advance
     else:
-        yield _Lines(title, total, time.monotonic).advance
+        yield Lines(title, total, time.monotonic).advance
 
 
-class _Lines:
+class Lines:
+    """What a log gets; `clock` gives seconds."""
+
     def __init__(self, title: str, total: int, clock: Callable[[], float]) -> None:
         self._title = title
         self._total = total
@@ -51,14 +54,18 @@ def _bar(title: str, total: int) -> Generator[Advance]:
     """rich is loaded only here: it costs 130 ms, which a command that shows no bar need not pay."""
     from rich import progress as rich
     from rich.console import Console
+    from rich.markup import escape
+    from rich.text import Text
 
-    columns = (
-        rich.TextColumn("{task.description}"),
-        rich.BarColumn(),
-        rich.DownloadColumn(binary_units=True),
-        rich.TransferSpeedColumn(),
-        rich.TimeRemainingColumn(),
-    )
+    class Amount(rich.ProgressColumn):
+        """Sizes as everywhere else in c3."""
+
+        def render(self, task: rich.Task) -> Text:
+            rate = task.finished_speed or task.speed or 0.0
+            return Text(f"{format_size(int(task.completed))} of {format_size(total)}, {format_size(int(rate))}/s")
+
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), Amount(), rich.TimeRemainingColumn())
+    title = escape(quote(os.fsencode(title)))
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -17,7 +17,7 @@ from c3fs.core.ref import is_project
 from c3fs.registry.base import Job
 
 SHOWN: Final = 100
-"""Jobs listed unless -n says otherwise."""
+"""Jobs listed for people unless -n says otherwise; scripts get all."""
 
 STATE_COLOURS: Final = {
     JobState.SUCCEEDED: output.GREEN,
@@ -30,11 +30,11 @@ _STATES = click.Choice([state.value for state in JobState], case_sensitive=False
 
 
 @click.command("squeue", cls=Command)
-@click.option("-n", "count", type=click.IntRange(min=0), default=SHOWN, show_default=True, help="How many; 0: all.")
+@click.option("-n", "count", type=click.IntRange(min=1), help=f"How many; {SHOWN} if not said, with --json all.")
 @click.option("--project", help="Only jobs of this project.")
 @click.option("--state", type=_STATES, help="Only jobs in this state.")
 @json_option
-def squeue(count: int, project: str | None, state: str | None, as_json: bool) -> None:
+def squeue(count: int | None, project: str | None, state: str | None, as_json: bool) -> None:
     """List jobs, the newest first.
 
     \b
@@ -43,20 +43,20 @@ def squeue(count: int, project: str | None, state: str | None, as_json: bool) ->
     if project is not None and not is_project(project):
         raise UsageError(f"--project: {project!r} is not a project (lower-case letters, digits, hyphens)")
     wanted = None if state is None else JobState(state.upper())
+    limit = count if count is not None or as_json else SHOWN + 1
 
     async def main() -> list[Job]:
         async with open_registry(load_settings()) as registry:
-            return await registry.jobs(project=project, state=wanted, limit=count + 1 if count else None)
+            return await registry.jobs(project=project, state=wanted, limit=limit)
 
     jobs = run_async(main)
-    more = bool(count) and len(jobs) > count
-    jobs = jobs[:count] if count else jobs
     if as_json:
         output.write_json([to_json(job) for job in jobs])
+    elif count is None and len(jobs) > SHOWN:
+        _print(jobs[:SHOWN])
+        output.note(f"these are the newest {SHOWN}; -n shows more")
     else:
         _print(jobs)
-    if more:
-        output.note(f"there are older ones; -n 0 lists all (shown: {count})")
 
 
 def to_json(job: Job) -> dict[str, object]:

@@ -251,8 +251,7 @@ def test_squeue_filters(cli: Invoked) -> None:
     assert ids("--state", "failed") == [b]
     assert ids("--project", "a", "--state", "FAILED") == []
     assert len(ids("-n", "1")) == 1
-    assert len(ids("-n", "0")) == 2
-    assert "there are older ones" in cli.c3("squeue", "-n", "1").err
+    assert cli.c3("squeue", "-n", "1").err == ""
     table = cli.c3("squeue").out.splitlines()
     assert table[0].split() == ["JOB", "ID", "PROJECT", "NAME", "STATUS", "REASON", "EXIT", "CREATED", "TIME"]
     assert {line.split()[0] for line in table[1:]} == {a, b}

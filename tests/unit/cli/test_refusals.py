@@ -74,7 +74,7 @@ def jobs(cli: Invoked) -> dict[str, str]:
 
 
 def recorded(cli: Invoked) -> tuple[list[str], list[Path]]:
-    rows = [row["job_id"] for row in cli.c3("squeue", "-n", "0", "--json").json]
+    rows = [row["job_id"] for row in cli.c3("squeue", "--json").json]
     return sorted(rows), list((cli.root / "home" / "jobs").glob("*"))
 
 

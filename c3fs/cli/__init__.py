@@ -25,6 +25,16 @@ Exit codes
     130  Ctrl-C
     141  whoever read our output has closed it (`c3 … | head`)
 
+JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what is not known)
+
+    c3 deploy      {"id", "project", "name"}; with -f the log goes to stderr then
+    c3 squeue      [{"job_id", "project", "name", "status", "reason", "exit_code", "created", "started", "finished"}]
+    c3 data ls     [{"path", "name", "kind", "mode", "size", "mtime"}] and "files" of a directory, whose size is all
+                   that lies below it, or "target" of a symlink
+    c3 pull        {"jobs": [{"job_id", "directory"}]}
+    c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
+    c3fs mounts    [{"ref", "mountpoint", "state"}], the state being live, dead or silent
+
 Diagnostics are always on stderr, one line an error; stdout has results alone. What was half-done when Ctrl-C came
 is taken away, or never had its final name.
 

@@ -25,6 +25,9 @@ def c3() -> None:
     \b
     Example: c3 deploy -f
              c3 data ls /jobs/
+
+    \b
+    Completion in bash: eval "$(_C3_COMPLETE=bash_source c3)"   (zsh: zsh_source)
     """
 
 

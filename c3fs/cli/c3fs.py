@@ -18,6 +18,9 @@ def c3fs() -> None:
     \b
     Example: c3fs mount /jobs/job_1700000000000_abc123 /mnt/model
              c3fs umount /mnt/model
+
+    \b
+    Completion in bash: eval "$(_C3FS_COMPLETE=bash_source c3fs)"   (zsh: zsh_source)
     """
 
 

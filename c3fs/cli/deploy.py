@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import click
+import trio
 
 from c3fs.agent.checks import check_refs, find_script, resolve_mount_points
 from c3fs.agent.workspace import Workspace, create_workspace
@@ -88,12 +89,22 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
         workspace = create_workspace(settings.jobs_directory, job_id)
         try:
             await workspace.fill(folder, reserved)
-            job = _record(spec, job_id, workspace)
-            await registry.add_job(job)
         except BaseException:
             shutil.rmtree(workspace.directory, ignore_errors=True)
             raise
-        _start(workspace, job_id)
+        return await _begin(registry, spec, job_id, workspace)
+
+
+@trio.lowlevel.enable_ki_protection
+async def _begin(registry: Registry, spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
+    """Record the job and start its runner; Ctrl-C comes before that or after."""
+    job = _record(spec, job_id, workspace)
+    try:
+        await registry.add_job(job)
+    except BaseException:
+        shutil.rmtree(workspace.directory, ignore_errors=True)
+        raise
+    _start(workspace, job_id)
     return job
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import trio
 
 from c3fs.cli import output
+from c3fs.cli.lost import mark_if_lost
 from c3fs.core.job import FINAL
 from c3fs.registry.base import Job, Registry
 
@@ -46,7 +47,8 @@ class LogReader:
 async def follow(registry: Registry, job: Job, path: str, descriptor: int) -> Job:
     """Copy the log at `path` to `descriptor` until the job has ended; the job as it is then.
 
-    The state is asked before the log is read: what was written before the job ended is read after that.
+    The state is asked before the log is read: what was written before the job ended is read after that. A job whose
+    agent dies meanwhile is marked lost, which is its end.
     """
     output.flush()
     with LogReader(path) as log:
@@ -57,6 +59,7 @@ async def follow(registry: Registry, job: Job, path: str, descriptor: int) -> Jo
                 await trio.lowlevel.checkpoint()
             if job.state in FINAL:
                 return job
+            await mark_if_lost(registry, job)
             await trio.sleep(LOOK_EVERY)
 
 

@@ -19,13 +19,16 @@ async def mark_lost_jobs(registry: Registry) -> list[Job]:
     directory before the job is recorded and records its end before it unlocks, so an unfinished job under a free
     lock is lost; that it may have ended since it was listed is what IllegalTransitionError then says.
     """
-    lost: list[Job] = []
-    for state in _UNFINISHED:
-        for job in await registry.jobs(state=state):
-            if not is_abandoned(job.directory):
-                continue
-            try:
-                lost.append(await registry.move_job(job.id, JobState.FAILED, reason=Reason.AGENT_LOST))
-            except IllegalTransitionError:
-                continue
-    return lost
+    unfinished = [job for state in _UNFINISHED for job in await registry.jobs(state=state)]
+    return [job for job in unfinished if await mark_if_lost(registry, job)]
+
+
+async def mark_if_lost(registry: Registry, job: Job) -> bool:
+    """The same for one job, unfinished when it was looked up."""
+    if not is_abandoned(job.directory):
+        return False
+    try:
+        await registry.move_job(job.id, JobState.FAILED, reason=Reason.AGENT_LOST)
+    except IllegalTransitionError:
+        return False
+    return True

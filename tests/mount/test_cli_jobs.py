@@ -162,6 +162,26 @@ def test_a_killed_agent_leaves_nothing_and_the_job_is_found_lost(home: Home) -> 
     assert "no artifacts" in home.c3("data", "ls", f"/jobs/{job_id}", code=3).err
 
 
+def test_who_follows_a_job_hears_that_its_agent_died(home: Home) -> None:
+    folder = home.project("followed", "script: run.sh\n", "echo begun; sleep 600\n")
+    with subprocess.Popen(
+        [f"{BIN}/c3", "deploy", "-f"],
+        env=home.env,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stdout is not None
+        job_id = following.stdout.readline().strip()
+        while "begun" not in (line := following.stdout.readline()):
+            assert line
+        os.kill(runner_of(job_id), signal.SIGKILL)
+        _, said = following.communicate(timeout=TIMEOUT)
+    assert following.returncode == 1
+    assert f"{job_id} FAILED (AGENT_LOST)" in said
+
+
 def test_a_terminated_agent_cancels_its_job(home: Home) -> None:
     folder = home.project("canceled", "script: run.sh\n", "echo begun; sleep 600\n")
     job_id = home.c3("deploy", cwd=folder).out.strip()

@@ -1,7 +1,7 @@
 """Stage 1: tokenises the Python standard library's own sources.
 
 Artifacts: shards/<module>/<number>.txt, thousands of small files of tokens; train.npy and held-out.npy, the same
-bytes end to end, for reading at speed; index.json, what is where.
+bytes end to end, for reading at speed; index.json, which modules are for training and which are held out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def tokens(source: str) -> bytes:
 def main() -> None:
     library = Path(sysconfig.get_path("stdlib"))
     streams: dict[str, list[bytes]] = {"train": [], "held-out": []}
-    index: dict[str, int] = {}
+    uses: dict[str, str] = {}
     shards = 0
     modules = [path for path in sorted(library.rglob("*.py")) if not LEFT_OUT & set(path.relative_to(library).parts)]
     for number, path in enumerate(modules):
@@ -45,12 +45,13 @@ def main() -> None:
         for at in range(0, len(data), SHARD):
             (folder / f"{at // SHARD:04d}.txt").write_bytes(data[at : at + SHARD])
             shards += 1
-        index[name] = len(data)
-        streams["held-out" if number % 10 == 7 else "train"].append(data)
-    for name, parts in streams.items():
-        np.save(ARTIFACTS / f"{name}.npy", np.frombuffer(b"".join(parts), dtype=np.uint8))
-    (ARTIFACTS / "index.json").write_text(json.dumps({"shards": shards, "modules": index}, indent=1))
-    print(f"{len(modules)} modules, {sum(index.values()):,} bytes of tokens, {shards:,} shards")
+        uses[name] = "held-out" if number % 10 == 7 else "train"
+        streams[uses[name]].append(data)
+    for use, parts in streams.items():
+        np.save(ARTIFACTS / f"{use}.npy", np.frombuffer(b"".join(parts), dtype=np.uint8))
+    (ARTIFACTS / "index.json").write_text(json.dumps({"shards": shards, "modules": uses}, indent=1))
+    size = sum(len(part) for parts in streams.values() for part in parts)
+    print(f"{len(modules)} modules, {size:,} bytes of tokens, {shards:,} shards")
 
 
 main()

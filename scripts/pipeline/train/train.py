@@ -1,14 +1,15 @@
 """Stage 2: fits a byte trigram model to the tokens of stage 1.
 
-Reads the mounted shards one by one, as a data loader does, counts which byte follows which two, and measures the loss
-on held-out modules as it goes. Artifacts: weights.npy (64 MiB of float32), metrics.json; in the output directory
-plots/ the loss as a picture.
+Reads the mounted shards one by one in a random order, as a data loader does, counts which byte follows which two, and
+measures the loss on the held-out modules as it goes. Artifacts: weights.npy (64 MiB of float32), metrics.json; in the
+output directory plots/ the loss as a picture.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ from PIL import Image, ImageDraw
 
 DATA = Path("/data/preprocessed/artifacts")
 ARTIFACTS = Path(os.environ["C3_ARTIFACTS_DIR"])
+SEED = 20
 STEPS = 20
+MEASURED = (1, 2, 4, 8, 14, STEPS)
+"""Steps after which the loss is measured."""
 SMOOTHING = 0.05
 
 
@@ -43,47 +47,45 @@ def bits_per_byte(model: NDArray[np.float32], data: NDArray[np.uint8]) -> float:
     return float(-model[(wide[:-2] << 8) | wide[1:-1], wide[2:]].mean())
 
 
-def plot(losses: list[float], path: Path) -> None:
-    """A curve is a line between points; the axes say what and how much."""
+def plot(losses: dict[int, float], path: Path) -> None:
+    """The loss over the steps; the axes say what and how much."""
     width, height, margin = 640, 400, 48
-    image = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(image)
-    low, high = min(losses) * 0.95, max(losses) * 1.02
+    low, high = min(losses.values()), max(losses.values())
     points = [
         (
-            margin + at * (width - 2 * margin) / (len(losses) - 1),
-            height - margin - (loss - low) / (high - low) * (height - 2 * margin),
+            margin + (width - 2 * margin) * step / STEPS,
+            height - margin - (height - 2 * margin) * (loss - low) / (high - low),
         )
-        for at, loss in enumerate(losses)
+        for step, loss in losses.items()
     ]
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
     draw.line([(margin, margin), (margin, height - margin), (width - margin, height - margin)], fill="gray")
     draw.line(points, fill="navy", width=3)
-    draw.text((margin, 16), "held-out loss, bits per byte", fill="black")
-    draw.text((4, margin), f"{high:.2f}", fill="black")
-    draw.text((4, height - margin - 8), f"{low:.2f}", fill="black")
-    draw.text((width // 2 - 60, height - 32), f"{len(losses)} steps of training data", fill="black")
+    draw.text((margin, 16), "loss on held-out modules, bits per byte", fill="black")
+    draw.text((8, margin - 6), f"{high:.2f}", fill="black")
+    draw.text((8, height - margin - 6), f"{low:.2f}", fill="black")
+    draw.text((width // 2 - 40, height - 32), f"{STEPS} training steps", fill="black")
     path.parent.mkdir(exist_ok=True)
     image.save(path)
 
 
 def main() -> None:
-    held_out = np.load(DATA / "held-out.npy", mmap_mode="r")[:500_000]
-    shards = sorted((DATA / "shards").rglob("*.txt"))
-    modules = sorted({shard.parent.name for shard in shards})
-    training = {name for number, name in enumerate(modules) if number % 10 != 7}
-    wanted = [shard for shard in shards if shard.parent.name in training]
+    held_out = np.load(DATA / "held-out.npy", mmap_mode="r")
+    modules: dict[str, str] = json.loads((DATA / "index.json").read_text())["modules"]
+    folders = [DATA / "shards" / name for name, use in modules.items() if use == "train"]
+    shards = sorted(shard for folder in folders for shard in folder.iterdir())
+    random.Random(SEED).shuffle(shards)
     counts = np.zeros((1 << 16, 256), dtype=np.float32)
-    losses: list[float] = []
-    per_step = -(-len(wanted) // STEPS)
-    for at in range(0, len(wanted), per_step):
-        data = b"".join(shard.read_bytes() for shard in wanted[at : at + per_step])
-        count(counts, np.frombuffer(data, dtype=np.uint8))
-        if at // per_step in (0, 1, 3, 7, 13, STEPS - 1):
-            losses.append(bits_per_byte(weights(counts), held_out))
-            print(f"step {at // per_step + 1:2d}: {losses[-1]:.3f} bits per byte", flush=True)
-    model = weights(counts)
-    np.save(ARTIFACTS / "weights.npy", model)
-    metrics = {"shards": len(wanted), "loss": losses, "bits_per_byte": losses[-1]}
+    losses: dict[int, float] = {}
+    for step in range(1, STEPS + 1):
+        batch = b"".join(shard.read_bytes() for shard in shards[step - 1 :: STEPS])
+        count(counts, np.frombuffer(batch, dtype=np.uint8))
+        if step in MEASURED:
+            losses[step] = bits_per_byte(weights(counts), held_out)
+            print(f"step {step:2d} of {STEPS}: {losses[step]:.3f} bits per byte", flush=True)
+    np.save(ARTIFACTS / "weights.npy", weights(counts))
+    metrics = {"shards": len(shards), "loss": losses, "bits_per_byte": losses[STEPS]}
     (ARTIFACTS / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     plot(losses, Path("plots/loss.png"))
 

@@ -10,7 +10,7 @@ from typing import Final
 from c3fs.agent.joblog import JobLog
 from c3fs.agent.publication import Publication, Publish, PublishRequest
 from c3fs.cli.settings import Settings
-from c3fs.cli.wiring import open_store
+from c3fs.cli.wiring import open_store, tidy_store
 from c3fs.core.sizes import format_size
 from c3fs.publish import publish
 from c3fs.registry.base import Registry
@@ -23,6 +23,7 @@ def publisher(settings: Settings, registry: Registry, log: JobLog) -> Publish:
     """Publishes into the store of this machine, and tells the job log how far it is when that takes long."""
 
     async def run(request: PublishRequest) -> Publication:
+        await tidy_store(settings.storage)
         done = await publish.publish_outputs(
             publish.PublishRequest(
                 ref=str(request.ref),

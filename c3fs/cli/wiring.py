@@ -31,6 +31,11 @@ CALLS_MAX: Final = 8
 """Calls to the store at once: twice what prefetching uses (fetch.prefetcher), so a reader finds a place."""
 CALL_WITHIN: Final = 30.0
 """Seconds one call may take: a blob of 4 MiB at 140 kB/s."""
+ANSWER_WITHIN: Final = 60.0
+"""Seconds until whoever asks the store has an answer, with waiting for a place and trying again: then a reader gets
+EIO, and a job UPLOAD_ERROR."""
+STALE: Final = 3600.0
+"""Seconds after which a half-written blob has no writer any more."""
 
 
 class View(NamedTuple):
@@ -86,12 +91,17 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
 def open_store(storage: Storage) -> Store:
     """The store of this machine, its calls bounded and verified.
 
-    From the outside in: a blob that arrives corrupt is worth another try (`Retried` around `Verified`); who waits
-    to try again occupies no place, nor does verifying (`Limited` below both); the deadline is that of a call under
-    way, not of its waiting for a place, which is bounded because every call before it is.
+    From the outside in: whoever asks has an answer within a bound; a blob that arrives corrupt is worth another try
+    (`Retried` around `Verified`); who waits to try again occupies no place, nor does verifying (`Limited` below both);
+    the inner deadline is that of one call under way, not of its waiting for a place.
     """
     store = Deadline(DirectoryStore(storage.store), CALL_WITHIN)
-    return Retried(Verified(Limited(store, CALLS_MAX)), Retry())
+    return Deadline(Retried(Verified(Limited(store, CALLS_MAX)), Retry()), ANSWER_WITHIN)
+
+
+async def tidy_store(storage: Storage) -> None:
+    """Remove what publishers that were killed have left half-written."""
+    await DirectoryStore(storage.store).sweep_temporary(STALE)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -40,9 +41,21 @@ class Group(click.Group):
 
 def run_program(command: click.Command, program: str, arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    open_standard_streams()
     invocation = Invocation(program)
     logging.basicConfig(format=f"{program}: %(levelname)s: %(message)s", level=logging.WARNING)
     sys.exit(guard(invocation, lambda: _invoke(command, invocation, arguments)))
+
+
+def open_standard_streams() -> None:
+    """Whoever closed one (`c3 … >&-`) must not find it taken by a database that is then written to."""
+    for descriptor, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            setattr(sys, name, os.fdopen(descriptor, "r" if descriptor == 0 else "w", closefd=False))
 
 
 def version_option(program: str) -> Callable[[F], F]:

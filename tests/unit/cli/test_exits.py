@@ -139,6 +139,12 @@ def test_a_full_disk_behind_stdout_is_an_error() -> None:
     assert done.stderr == f"c3: error: {os.strerror(28)}\n".encode()
 
 
+def test_closed_streams_are_nobody_elses() -> None:
+    code = "import os, sys; from c3fs.cli import program; program.open_standard_streams(); print(1); os.fstat(2)"
+    script = '"$0" -c "$1" <&- >&- 2>&-'
+    subprocess.run(["bash", "-c", script, sys.executable, code], check=True, timeout=60)
+
+
 @click.group(cls=program.Group)
 def _top() -> None:
     """A program."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from c3fs.fuse.mounts import FSTYPE, list_mounts, unmount
+from c3fs.fuse.mounts import FSTYPE, find_mount, list_mounts, unmount
 
 TIMEOUT: Final = 60.0
 """Seconds any command may take."""
@@ -113,3 +113,20 @@ def eventually(what: str, holds: Callable[[], bool], within: float = 20.0) -> No
     while not holds():
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
         time.sleep(0.02)
+
+
+def server_of(mountpoint: Path) -> int:
+    """The process that serves the mount: its command line ends with the mountpoint."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"c3fs.cli.serving" in words and words[-2] == os.fsencode(mountpoint):
+            return int(pid)
+    raise AssertionError(f"nobody serves {mountpoint}")
+
+
+def is_mounted(mountpoint: Path) -> bool:
+    record = find_mount(str(mountpoint))
+    return record is not None and record.fstype == FSTYPE

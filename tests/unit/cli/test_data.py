@@ -1,4 +1,4 @@
-"""`c3 data ls`, `c3 data cp`, `c3 pull`, `c3 squeue`, `c3 balance` on a home with made-up jobs."""
+"""`c3 data ls`, `c3 data cp` and `c3 pull` on a home with made-up jobs."""
 
 from __future__ import annotations
 
@@ -235,74 +235,3 @@ def test_a_planted_symlink_leads_no_copy_outside(cli: Invoked) -> None:
 
 def test_a_local_source_is_refused(cli: Invoked) -> None:
     assert "is not a ref" in cli.c3("data", "cp", "here", "there", code=2).err
-
-
-# --- squeue and balance ------------------------------------------------------------------------------------------
-
-
-def test_squeue_filters(cli: Invoked) -> None:
-    a, b = cli.job({}, project="a"), cli.job({}, project="b", state=JobState.FAILED)
-
-    def ids(*arguments: str) -> list[str]:
-        return [job["job_id"] for job in cli.c3("squeue", "--json", *arguments).json]
-
-    assert sorted(ids()) == [a, b]
-    assert ids("--project", "a") == [a]
-    assert ids("--state", "failed") == [b]
-    assert ids("--project", "a", "--state", "FAILED") == []
-    assert len(ids("-n", "1")) == 1
-    assert cli.c3("squeue", "-n", "1").err == ""
-    table = cli.c3("squeue").out.splitlines()
-    assert table[0].split() == ["JOB", "ID", "PROJECT", "NAME", "STATUS", "REASON", "EXIT", "CREATED", "TIME"]
-    assert {line.split()[0] for line in table[1:]} == {a, b}
-    assert "is not a project" in cli.c3("squeue", "--project", "A", code=2).err
-    assert "'LOST' is not one of" in cli.c3("squeue", "--state", "LOST", code=2).err
-
-
-def test_squeue_shapes_what_scripts_rely_on(cli: Invoked) -> None:
-    job = cli.job({}, state=JobState.FAILED)
-    (row,) = cli.c3("squeue", "--json").json
-    times = {name: row.pop(name) for name in ("created", "started", "finished")}
-    assert row == {
-        "job_id": job,
-        "project": "demo",
-        "name": "named",
-        "status": "FAILED",
-        "reason": "SCRIPT_ERROR",
-        "exit_code": 1,
-    }
-    assert times["created"] == "2026-11-23T10:00:00.000Z"
-    assert all(time.endswith("Z") for time in times.values())
-
-
-def test_balance_adds_up(cli: Invoked) -> None:
-    job = cli.job({b"a": seeded(2, 5000)})
-    found = cli.c3("balance", "--json").json
-    assert found["stored"] == sum(line["delta"] for line in found["lines"])
-    assert found["stored"] > 5000
-    assert found["lines"][0]["ref"] == f"/jobs/{job}"
-    assert found["quota"] > found["stored"]
-    shown = cli.c3("balance").out
-    assert shown.startswith("Stored ")
-    assert f"/jobs/{job}" in shown
-
-
-def test_an_unfinished_job_without_an_agent_is_found_lost(cli: Invoked) -> None:
-    cli.job(None, state=JobState.RUNNING)
-    (row,) = cli.c3("squeue", "--json").json
-    assert (row["status"], row["reason"]) == ("FAILED", "AGENT_LOST")
-
-
-def test_logs_of_nobody(cli: Invoked) -> None:
-    job = cli.job({})
-    assert "no log on this machine" in cli.c3("logs", job).err
-    assert "no such job" in cli.c3("logs", "job_1700000000000_zzzzzz", code=3).err
-    assert "is not a job id" in cli.c3("logs", "job_1", code=2).err
-    assert "is not a job id" in cli.c3("pull", "job_1", code=2).err
-    assert "no such job" in cli.c3("pull", "job_1700000000000_zzzzzz", code=3).err
-
-
-def test_a_manifest_is_shown(cli: Invoked) -> None:
-    job = cli.job(TREE)
-    assert cli.c3fs("manifest", f"/jobs/{job}/out").json["ref"] == f"/jobs/{job}"
-    assert cli.c3fs("manifest", "--inventory", f"/jobs/{job}").out == ""

@@ -1,31 +1,54 @@
-"""Reads the outputs and turns them into blobs: what runs in the worker thread."""
+"""Walks the outputs and turns them into blobs: what runs in the worker thread.
+
+Rules
+- An output that is not there is a warning. One that is a file is collected as that file, with a warning: the user sees
+  it where it was asked for. One that is a symlink, or lies behind one, is refused: it is not the job's own.
+- Symlinks inside outputs are kept and never followed. Sockets, fifos and devices are left out with a warning.
+- A directory is listed once. What appears in it later is not collected; what is gone when its turn comes is left out
+  with a warning: whoever removed it did not want it.
+- A file that changes while it is read, or turns into something else, is looked at anew, READ_TRIES times in all.
+- What cannot be read, or changes for ever, is an error; with best effort a warning, and the tree incomplete.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from c3fs.core.digest import EMPTY, Buffer, Digest, Hasher
+from c3fs.core.digest import Buffer, Digest
 from c3fs.core.directory import Symlink
 from c3fs.core.manifest import Root, root_span
-from c3fs.core.span import EMPTY_SPAN, Span
+from c3fs.core.names import DEPTH_MAX
 from c3fs.errors import CollectError, FileChangedError
 from c3fs.publish import scan
-from c3fs.publish.chunk import LARGE, Cutter, segments
-from c3fs.publish.pack import Packer
-from c3fs.publish.scan import Wanted
-from c3fs.publish.tree import ChunkedFile, Folder, PackedFile, Place, TreeEncoder
+from c3fs.publish.items import ChunkedFile, Folder, Item, PackedFile
+from c3fs.publish.pack import Packer, label
+from c3fs.publish.read import Content, FileReader, Tick, mtime_of
+from c3fs.publish.scan import Kind, Wanted
+from c3fs.publish.tree import NOTHING_LOST, TreeEncoder
 
 READ_TRIES: Final = 3
 """Times a file is read that changes while it is read."""
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ZEROS: Final = bytes(1 << 20)
-_PERMISSIONS: Final = 0o7777
+WARNINGS_MAX: Final = 1_000
+"""Warnings kept; the last one counts the rest."""
+_END: Final = (b"", None)
+_GONE: Final = "is gone; somebody removed it while artifacts were collected"
+_TURNED: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO))
+"""What opening and reading say of a name that has become something else since it was looked at."""
 
-Emit = Callable[[Digest, Buffer], None]
+
+class Sink(Protocol):
+    """Where blobs go. Both calls may block, and raise to end the work."""
+
+    def emit(self, digest: Digest, data: Buffer) -> None: ...
+
+    def settle(self) -> Set[Digest]:
+        """Wait until everything emitted is stored; what could not be, when that is not an error."""
+        ...
 
 
 @dataclass(slots=True)
@@ -45,205 +68,203 @@ class _Level(NamedTuple):
     path: bytes
     want: Wanted
     folder: Folder
-    names: Iterator[bytes]
+    names: Iterator[tuple[bytes, Kind | None]]
 
 
 @dataclass(slots=True)
 class Collector:
-    """One run over `outputs` below `base`. Every blob goes to `emit`, once; `emit` may block.
+    """One run over `outputs` below `base`. Every blob goes to `sink`, once; `tick` hears of what was read.
 
-    With `best_effort` what cannot be read is a warning, and `Collected.complete` False; otherwise it raises
+    With `best_effort` what cannot be read or stored is a warning, and `Collected.complete` False; otherwise it raises
     CollectError, FileChangedError.
     """
 
     base: bytes
     outputs: tuple[bytes, ...]
-    emit: Emit
+    sink: Sink
     best_effort: bool = False
-    on_read: Callable[[int], None] = lambda _: None
+    tick: Tick = lambda _: None
+    _reader: FileReader = field(init=False)
     _blobs: dict[Digest, int] = field(default_factory=dict[Digest, int])
+    _fresh: list[Digest] = field(default_factory=list[Digest])
+    _unnamed: set[Digest] = field(default_factory=set[Digest])
     _warnings: list[str] = field(default_factory=list[str])
+    _unsaid: int = 0
     _complete: bool = True
-    _cutter: Cutter = field(default_factory=Cutter)
+
+    def __post_init__(self) -> None:
+        self._reader = FileReader(self._emit, self.tick)
 
     def run(self) -> Collected:
-        files = Packer(self._emit_once)
-        order = self._walk(files)
+        """Everything is emitted when it returns, and not yet stored."""
+        files = Packer(self._emit)
+        encoder = TreeEncoder(Packer(self._emit), wait=self.best_effort)
+        root = self._walk(files, encoder)
         files.close()
-        directories = Packer(self._emit_once)
-        encoder = TreeEncoder(directories)
-        for folder in order:
-            encoder.encode(folder)
-        directories.close()
-        return Collected(_root(order[-1]), self._blobs, self._warnings, self._complete)
+        lost = self.sink.settle() if self.best_effort else NOTHING_LOST
+        for path in encoder.finish(lost):
+            self._fail(CollectError(path, "could not be stored"))
+        for digest in lost:
+            self._blobs.pop(digest, None)
+        if self._unsaid:
+            self._warnings.append(f"and {self._unsaid} more warnings")
+        span = root_span(root.span())
+        record = Root(str(root.hasher.digest()), root.mode, root.mtime_ns, span, *root.totals)
+        return Collected(record, self._blobs, self._warnings, self._complete)
 
-    def _walk(self, packer: Packer) -> list[Folder]:
-        """All folders, filled, those below a folder before it: the order they are finished in."""
-        finished: list[Folder] = []
-        top = scan.open_directory(self.base)
-        levels = [self._level(top, b"", b"", self._existing(top))]
+    def _walk(self, files: Packer, encoder: TreeEncoder) -> Folder:
+        """The root's folder. Iterative, with one descriptor open a level."""
+        levels: list[_Level] = []
         try:
+            levels.append(self._top())
+            root = levels[0].folder
+            encoder.begin(root)
             while levels:
                 level = levels[-1]
-                name = next(level.names, None)
-                if name is None:
-                    finished.append(level.folder)
+                name, kind = next(level.names, _END)
+                if not name:
                     os.close(levels.pop().descriptor)
+                    encoder.end()
                     continue
-                below = self._item(level, name, packer)
-                if below is not None:
-                    levels.append(below)
+                found = self._item(level, name, kind, files)
+                if isinstance(found, _Level):
+                    levels.append(found)
+                    encoder.begin(found.folder)
+                elif found is not None:
+                    encoder.add(found)
         finally:
             for level in levels:
                 os.close(level.descriptor)
-        return finished
+        return root
 
-    def _existing(self, top: int) -> Wanted:
-        """The outputs that are there."""
-        there: list[bytes] = []
-        for output in self.outputs:
-            scan.wanted([output])
+    def _top(self) -> _Level:
+        want = Wanted()
+        try:
+            base = scan.open_directory(self.base)
             try:
-                kinds = scan.kinds(output, top)
-            except (FileNotFoundError, NotADirectoryError):
+                for output in self.outputs:
+                    self._want(base, output, want)
+                return self._level(base, b"", b"", want)
+            except BaseException:
+                os.close(base)
+                raise
+        except OSError as error:
+            raise _unreadable(self.base, error) from error
+
+    def _want(self, base: int, output: bytes, want: Wanted) -> None:
+        """Add the output to what is wanted, if it is there."""
+        parts = scan.parts_of(output)
+        match scan.kind_at(base, parts):
+            case None:
                 self._warn(output, "does not exist; nothing was collected for it")
-                continue
-            if any(stat.S_ISLNK(mode) for mode in kinds):
-                self._fail(
-                    CollectError(output, "is or lies behind a symlink; an output is a directory of the job's own")
-                )
-                continue
-            if not stat.S_ISDIR(kinds[-1]):
-                self._warn(output, "is not a directory; collected as it is")
-            there.append(output)
-        return scan.wanted(there)
+                return
+            case Kind.SYMLINK:
+                self._fail(CollectError(output, "leads through a symlink; an output is a directory of the job's own"))
+                return
+            case Kind.DIRECTORY:
+                pass
+            case kind:
+                self._warn(output, f"is a {kind}, not a directory; collected as it is")
+        want.add(parts)
 
     def _level(self, descriptor: int, name: bytes, path: bytes, want: Wanted) -> _Level:
         about = os.fstat(descriptor)
-        folder = Folder(name, stat.S_IMODE(about.st_mode) & _PERMISSIONS, about.st_mtime_ns)
-        return _Level(descriptor, path, want, folder, iter(scan.names(descriptor, want)))
+        folder = Folder(name, stat.S_IMODE(about.st_mode), mtime_of(about))
+        if want.whole:
+            return _Level(descriptor, path, want, folder, iter(scan.names(descriptor)))
+        return _Level(descriptor, path, want, folder, iter([(name, None) for name in sorted(want.below)]))
 
-    def _item(self, level: _Level, name: bytes, packer: Packer) -> _Level | None:
-        """Collect one name; the level to go on with if it is a directory."""
-        path = level.path + b"/" + name if level.path else name
-        want = level.want if level.want.whole else level.want.below[name]
-        with scan.unreadable(path, self._fail):
-            about = os.stat(name, dir_fd=level.descriptor, follow_symlinks=False)
-            mode = about.st_mode
-            if stat.S_ISREG(mode):
-                file = self._file(level.descriptor, name, path, packer)
-                if file is not None:
-                    level.folder.items.append(file)
-            elif stat.S_ISLNK(mode):
-                target = os.readlink(name, dir_fd=level.descriptor)
-                level.folder.items.append(Symlink(name, about.st_mtime_ns, target))
-            elif stat.S_ISDIR(mode):
-                scan.check_depth(path)
-                descriptor = scan.open_directory(name, level.descriptor)
-                try:
-                    below = self._level(descriptor, name, path, want)
-                except BaseException:
-                    os.close(descriptor)
-                    raise
-                level.folder.items.append(below.folder)
-                return below
-            else:
-                self._warn(path, f"is a {scan.special(mode)}; not collected")
+    def _item(self, level: _Level, name: bytes, kind: Kind | None, files: Packer) -> _Level | Item | None:
+        """Collect one name; a level to go on with if it is a directory, None if there is nothing to collect."""
+        try:
+            for _ in range(READ_TRIES):
+                kind = kind or scan.kind_of(level.descriptor, name)
+                if kind is None or kind.special:
+                    self._warn(_join(level, name), f"is a {kind}; not collected" if kind else _GONE)
+                    return None
+                found = self._try(level, name, kind, files)
+                if found is not None:
+                    return found
+                kind = None
+        except OSError as error:
+            self._fail(_unreadable(_join(level, name), error))
+        except CollectError as error:
+            self._fail(error)
+        else:
+            self._fail(FileChangedError(_join(level, name), READ_TRIES))
         return None
 
-    def _file(self, parent: int, name: bytes, path: bytes, packer: Packer) -> PackedFile | ChunkedFile | None:
-        for _ in range(READ_TRIES):
-            descriptor = os.open(name, _READ, dir_fd=parent)
-            try:
-                before = os.fstat(descriptor)
-                large = before.st_size >= LARGE
-                file = self._chunked(descriptor, name, before) if large else self._small(descriptor, name, before)
-                unchanged = file is not None and _same(before, os.fstat(descriptor))
-            finally:
-                os.close(descriptor)
-            if file is not None and unchanged:
-                return (
-                    self._packed(file, os.path.basename(os.path.dirname(path)), packer)
-                    if isinstance(file, _Read)
-                    else file
-                )
-        self._fail(FileChangedError(path, READ_TRIES))
-        return None
+    def _try(self, level: _Level, name: bytes, kind: Kind, files: Packer) -> _Level | Item | None:
+        """Collect what was a `kind` a moment ago; None if it is something else now, or changed while it was read."""
+        try:
+            if kind is Kind.FILE:
+                return self._file(level, name, files)
+            if kind is Kind.SYMLINK:
+                about = os.stat(name, dir_fd=level.descriptor, follow_symlinks=False)
+                return Symlink(name, mtime_of(about), os.readlink(name, dir_fd=level.descriptor))
+            return self._directory(level, name)
+        except OSError as error:
+            if error.errno in _TURNED:
+                return None
+            raise
 
-    def _small(self, descriptor: int, name: bytes, about: os.stat_result) -> _Read | None:
-        data = os.read(descriptor, about.st_size + 1)
-        if len(data) != about.st_size:
+    def _directory(self, level: _Level, name: bytes) -> _Level:
+        path = _join(level, name)
+        if path.count(b"/") >= DEPTH_MAX:
+            raise CollectError(path, f"deeper than {DEPTH_MAX} directories")
+        descriptor = scan.open_directory(name, level.descriptor)
+        try:
+            return self._level(descriptor, name, path, level.want.at(name))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def _file(self, level: _Level, name: bytes, files: Packer) -> PackedFile | ChunkedFile | None:
+        self._fresh.clear()
+        content: Content | None = None
+        try:
+            content = self._reader.read(level.descriptor, name)
+        finally:
+            if content is None:
+                # What was read of it was sent, and nothing names it any more.
+                for digest in self._fresh:
+                    del self._blobs[digest]
+                self._unnamed.update(self._fresh)
+        if content is None:
             return None
-        return _Read(name, stat.S_IMODE(about.st_mode), about.st_mtime_ns, data)
+        about = name, content.mode, content.mtime_ns, content.size, content.digest
+        if content.spans:
+            return ChunkedFile(*about, content.spans)
+        if not content.data:
+            return PackedFile(*about, None, 0)
+        return PackedFile(*about, *files.add(label(level.folder.name, name), content.data, content.digest))
 
-    def _packed(self, file: _Read, directory: bytes, packer: Packer) -> PackedFile:
-        name, mode, mtime_ns, data = file
-        self.on_read(len(data))
-        if not data:
-            return PackedFile(name, mode, mtime_ns, 0, EMPTY, None)
-        digest = Digest.of(data)
-        pack, offset = packer.add(name, data, digest)
-        return PackedFile(name, mode, mtime_ns, len(data), digest, Place(pack, offset, len(data)))
-
-    def _chunked(self, descriptor: int, name: bytes, about: os.stat_result) -> ChunkedFile | None:
-        hasher = Hasher()
-        spans: list[Span] = []
-        for segment in segments(descriptor, about.st_size):
-            if segment.hole:
-                spans.append(Span(None, 0, segment.size))
-                _hash_zeros(hasher, segment.size)
-                continue
-            for chunk in self._cutter.chunks(descriptor, segment.offset, segment.size):
-                hasher.update(chunk)
-                digest = Digest.of(chunk)
-                spans.append(Span(digest, 0, len(chunk)))
-                if digest not in self._blobs:
-                    self._emit_once(digest, bytes(chunk))
-                self.on_read(len(chunk))
-        if sum(span.size for span in spans) != about.st_size:
-            return None
-        mode = stat.S_IMODE(about.st_mode)
-        return ChunkedFile(name, mode, about.st_mtime_ns, about.st_size, hasher.digest(), spans)
-
-    def _emit_once(self, digest: Digest, data: Buffer) -> None:
+    def _emit(self, digest: Digest, data: Buffer) -> None:
         if digest not in self._blobs:
             self._blobs[digest] = len(data)
-            self.emit(digest, data)
-
-    def _warn(self, path: bytes, what: str) -> None:
-        self._warnings.append(f"{path.decode('utf-8', 'backslashreplace')} {what}")
+            self._fresh.append(digest)
+            if digest not in self._unnamed:
+                self.sink.emit(digest, data)
 
     def _fail(self, error: CollectError) -> None:
         if not self.best_effort:
             raise error
-        self._warnings.append(str(error))
         self._complete = False
+        self._say(str(error))
+
+    def _warn(self, path: bytes, what: str) -> None:
+        self._say(f"{path.decode('utf-8', 'backslashreplace')} {what}")
+
+    def _say(self, warning: str) -> None:
+        if len(self._warnings) < WARNINGS_MAX:
+            self._warnings.append(warning)
+        else:
+            self._unsaid += 1
 
 
-class _Read(NamedTuple):
-    """A small file, read and not yet laid: it may have changed meanwhile."""
-
-    name: bytes
-    mode: int
-    mtime_ns: int
-    data: bytes
+def _join(level: _Level, name: bytes) -> bytes:
+    return level.path + b"/" + name if level.path else name
 
 
-def _same(before: os.stat_result, after: os.stat_result) -> bool:
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
-        after.st_size, after.st_mtime_ns, after.st_ctime_ns,
-    )  # fmt: skip
-
-
-def _hash_zeros(hasher: Hasher, size: int) -> None:
-    view = memoryview(_ZEROS)
-    while size:
-        take = min(size, len(view))
-        hasher.update(view[:take])
-        size -= take
-
-
-def _root(folder: Folder) -> Root:
-    assert folder.digest is not None
-    span = EMPTY_SPAN if folder.place is None else folder.place.span()
-    return Root(str(folder.digest), folder.mode, folder.mtime_ns, root_span(span), *folder.totals)
+def _unreadable(path: bytes, error: OSError) -> CollectError:
+    return CollectError(path, f"cannot be read: {error.strerror}")

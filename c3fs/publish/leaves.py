@@ -1,6 +1,7 @@
-"""Where a leaf of a directory, or a part of a span list, ends: by content, so that one change stays one change.
+"""Where a leaf of a directory, or of a span list, ends: by content, so that one change stays one change.
 
-The rules are the writer's own: a reader takes any cutting that keeps the bounds of c3fs.core.
+The rules are the writer's own: a reader takes any cutting that keeps the bounds of c3fs.core. But change one and every
+large directory is stored anew.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from c3fs.core.digest import SIZE, Digest
-from c3fs.core.directory import LEAF_MAX, Directory, Entry, File, LongFile, Symlink
+from c3fs.core.directory import LEAF_MAX, SPANS_MAX, Symlink
 from c3fs.core.span import Span
 from c3fs.core.spanlist import PART_MAX
+from c3fs.publish.items import ChunkedFile, Folder, Item, PackedFile
 
 LEAF_MIN: Final = 1_000
 _LEAF_CUT: Final = 0x3FF
@@ -20,17 +22,22 @@ LEAF_WEIGHT_MAX: Final = 1 << 20
 look-up load something large."""
 PART_MIN: Final = 250
 _PART_CUT: Final = 0xFF
+"""A leaf of PART_MIN spans ends after a chunk whose digest ends in eight zero bits: every 256th."""
+
+_SPAN_WEIGHT: Final = SIZE + 20
 
 
-def weight(entry: Entry) -> int:
-    """About the bytes the entry adds to a leaf; never less, blobs of its own included."""
-    match entry:
-        case File():
-            return 96 + len(entry.name) + (SIZE + 20) * len(entry.spans)
+def weight(item: Item) -> int:
+    """About the bytes the item adds to a leaf; never less, blobs of its own included."""
+    match item:
+        case PackedFile():
+            return 96 + len(item.name) + _SPAN_WEIGHT
+        case ChunkedFile() if len(item.spans) <= SPANS_MAX:
+            return 96 + len(item.name) + _SPAN_WEIGHT * len(item.spans)
         case Symlink():
-            return 96 + len(entry.name) + len(entry.target)
-        case Directory() | LongFile():
-            return 160 + len(entry.name)
+            return 96 + len(item.name) + len(item.target)
+        case ChunkedFile() | Folder():
+            return 160 + len(item.name)
 
 
 def leaf_ends_after(name: bytes, entries: int, weight: int) -> bool:
@@ -41,8 +48,8 @@ def leaf_ends_after(name: bytes, entries: int, weight: int) -> bool:
     return entries >= LEAF_MIN and int.from_bytes(Digest.of(name)[-2:]) & _LEAF_CUT == 0
 
 
-def part_ends_after(span: Span, spans: int) -> bool:
-    """Whether a part of `spans` spans, the last being `span`, ends there."""
+def span_leaf_ends_after(span: Span, spans: int) -> bool:
+    """Whether a leaf of `spans` spans, the last being `span`, ends there."""
     if spans < PART_MIN:
         return False
     return spans >= PART_MAX or (span.blob is not None and span.blob[-1] & _PART_CUT == 0)

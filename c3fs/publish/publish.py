@@ -6,20 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from c3fs.core.digest import Buffer, Digest
+import trio
+
+from c3fs.core.digest import Digest
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Part, encode_inventory
+from c3fs.core.ref import parse_ref
 from c3fs.publish.collect import Collected, Collector
-from c3fs.publish.upload import UploadCounts, upload
+from c3fs.publish.upload import Sender, UploadCounts, upload
 from c3fs.registry.base import Registry
 from c3fs.store.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """What to publish: the `outputs`, paths below `base`, under `ref`.
+    """What to publish: the `outputs`, paths below `base`, under `ref`. The one output b"." is `base` itself: what is in
+    it becomes the top of the tree.
 
-    `complete` False marks the artifacts of a job that failed. With `best_effort` what cannot be read is left out with a
-    warning, and the manifest marked incomplete; otherwise it is a CollectError.
+    `complete` False marks the artifacts of a job that failed. With `best_effort` what cannot be read or stored is left
+    out with a warning, and the manifest marked incomplete; otherwise it is an error.
     """
 
     ref: str
@@ -57,30 +61,33 @@ async def publish_outputs(
     now: Callable[[], datetime],
     progress: Callable[[Progress], None] | None = None,
 ) -> Published:
-    """Collect, upload, register. Raises CollectError, and what store and registry raise; the manifest is then not
-    visible, and the blobs already stored make the next try cheaper. Cancelled, likewise."""
+    """Collect, upload, register. `progress` is called in the caller's task, after each change.
+
+    Raises InvalidRefError, CollectError, and what store and registry raise; the manifest is then not visible, and the
+    blobs already stored make the next try cheaper. Cancelled, likewise. The same again, after a crash at any point,
+    is no error: what is stored is not stored twice, and the registry takes the same tree under the same ref.
+    """
+    parse_ref(request.ref)
     read = 0
-    uploaded = UploadCounts()
+    counts = UploadCounts()
 
     def report() -> None:
         if progress is not None:
-            progress(Progress(read, uploaded.bytes))
+            progress(Progress(read, counts.bytes))
 
-    def on_read(size: int) -> None:
+    def tick(size: int) -> None:
         nonlocal read
         read += size
+        trio.from_thread.check_cancelled()
 
-    def on_put(counts: UploadCounts) -> None:
-        nonlocal uploaded
-        uploaded = counts
-        report()
-
-    def produce(emit: Callable[[Digest, Buffer], None]) -> tuple[Collected, Inventory]:
-        collector = Collector(request.base, request.outputs, emit, request.best_effort, on_read)
+    def produce(sender: Sender) -> tuple[Collected, Inventory]:
+        collector = Collector(request.base, request.outputs, sender, request.best_effort, tick)
         collected = collector.run()
-        return collected, _inventory(collected.blobs, emit)
+        return collected, _inventory(collected.blobs, sender.emit)
 
-    (collected, inventory), counts = await upload(produce, store, on_put=on_put)
+    collected, inventory = await upload(
+        produce, store, counts=counts, on_change=report, may_lose=request.best_effort
+    )  # fmt: skip
     complete = request.complete and collected.complete
     manifest = Manifest(FORMAT, request.ref, _timestamp(now()), complete, collected.root, inventory)
     named = [*collected.blobs.items(), *((Digest.parse(part.blob), part.size) for part in inventory.parts)]
@@ -91,7 +98,7 @@ async def publish_outputs(
     )
 
 
-def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, Buffer], None]) -> Inventory:
+def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, bytes], None]) -> Inventory:
     parts: list[Part] = []
     for data in encode_inventory(blobs.items()):
         digest = Digest.of(data)

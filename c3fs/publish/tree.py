@@ -1,144 +1,148 @@
-"""Encodes directories bottom-up, lays them into packs, and knows where each of them lies."""
+"""Encodes directories bottom-up while they are collected, lays them into packs, and knows where each of them lies.
+
+A leaf can be encoded when the packs of its files are closed, and the directories in it are encoded. Both happen in the
+order of the walk, so leaves wait in one queue, and the first that cannot be encoded stops it. What waits is what lies
+in the open pack: a few thousand files as a rule, 260,000 of 16 bytes at the most. So the memory a tree takes does not
+grow with it: a million entries leave some 500 parts of an index behind.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, TypeGuard
 
 from c3fs.core.digest import Digest
 from c3fs.core.directory import (
-    NOTHING,
     SPANS_MAX,
     Directory,
-    DirectoryHasher,
     Entry,
     File,
     IndexRow,
     LongFile,
     Symlink,
-    Totals,
     encode_index,
     encode_leaf,
     sum_totals,
     totals_of,
 )
 from c3fs.core.span import EMPTY_SPAN, Span
-from c3fs.core.spanlist import SpanRow, encode_span_index, encode_span_leaf
+from c3fs.core.spanlist import PART_MAX, SpanRow, encode_span_index, encode_span_leaf
 from c3fs.core.wirespan import SELF, BlobTable, WireSpan
-from c3fs.errors import CollectError
-from c3fs.publish.leaves import leaf_ends_after, part_ends_after, weight
-from c3fs.publish.pack import Pack, Packer
+from c3fs.publish.items import ChunkedFile, Folder, Item, PackedFile, Part, Place, needs
+from c3fs.publish.leaves import leaf_ends_after, span_leaf_ends_after, weight
+from c3fs.publish.pack import Pack, Packer, label
 
-
-class Place(NamedTuple):
-    """Where something was laid; the pack's digest is known when the pack is closed."""
-
-    pack: Pack
-    offset: int
-    size: int
-
-    def span(self) -> Span:
-        assert self.pack.digest is not None, "the pack is still open"
-        return Span(self.pack.digest, self.offset, self.size)
-
-
-class PackedFile(NamedTuple):
-    """A file that was read; `place` is None when it is empty."""
-
-    name: bytes
-    mode: int
-    mtime_ns: int
-    size: int
-    digest: Digest
-    place: Place | None
-
-
-class ChunkedFile(NamedTuple):
-    name: bytes
-    mode: int
-    mtime_ns: int
-    size: int
-    digest: Digest
-    spans: list[Span]
+NOTHING_LOST: Final[Set[Digest]] = frozenset()
 
 
 @dataclass(slots=True)
-class Folder:
-    """A directory that is being collected; filled in order of name, then encoded once."""
+class _Filling:
+    """The leaf of a folder that is being filled. `pack` is the one its last small file lies in."""
 
-    name: bytes
-    mode: int
-    mtime_ns: int
+    folder: Folder
     items: list[Item] = field(default_factory=list["Item"])
-    place: Place | None = None
-    digest: Digest | None = None
-    totals: Totals = NOTHING
+    weight: int = 0
+    pack: Pack | None = None
+    last: bool = False
 
-
-Item = PackedFile | ChunkedFile | Symlink | Folder
-
-
-class Part(NamedTuple):
-    """A leaf or index that was laid, as the index above it lists it."""
-
-    first: bytes
-    entries: int
-    totals: Totals
-    place: Place
+    @property
+    def ready(self) -> bool:
+        return self.pack is None or self.pack.digest is not None
 
 
 class TreeEncoder:
-    """Encodes folders into `packer`; those below a folder come before it."""
+    """Lays the nodes of a tree into `packer`, in an order that depends on the tree alone.
 
-    def __init__(self, packer: Packer) -> None:
+    Folders are begun and ended as a walk in order of name enters and leaves them; a folder that ends is an item of the
+    one around it. With `wait` nothing is encoded before `finish`.
+    """
+
+    def __init__(self, packer: Packer, *, wait: bool = False) -> None:
         self._packer = packer
+        self._wait = wait
+        self._open: list[_Filling] = []
+        self._queue: deque[_Filling] = deque()
 
-    def encode(self, folder: Folder) -> None:
-        """Lay the folder's leaves and indexes; its items are given up, its place, digest and totals are set."""
-        items = [self._settled(item) for item in folder.items]
-        folder.items = []
-        hasher = DirectoryHasher()
-        parts = list(self._leaves(items, hasher))
-        folder.totals = sum_totals(part.totals for part in parts)
-        folder.digest = hasher.digest()
-        while len(parts) > 1:
-            parts = list(self._indexes(parts))
-        folder.place = parts[0].place if parts else None
+    def __repr__(self) -> str:
+        return f"<TreeEncoder {len(self._open)} folders open, {len(self._queue)} leaves wait>"
 
-    def _leaves(self, items: Sequence[_Settled], hasher: DirectoryHasher) -> Iterator[Part]:
-        table, group, entries, heavy = BlobTable(), list[_Settled](), list[Entry](), 0
-        for item in items:
-            entry = _entry(table, item)
-            hasher.add(entry)
-            group.append(item)
-            entries.append(entry)
-            heavy += weight(entry)
-            if leaf_ends_after(entry.name, len(entries), heavy):
-                yield self._leaf(table, group, entries)
-                table, group, entries, heavy = BlobTable(), [], [], 0
-        if entries:
-            yield self._leaf(table, group, entries)
+    def begin(self, folder: Folder) -> None:
+        self._open.append(_Filling(folder))
 
-    def _leaf(self, table: BlobTable, group: list[_Settled], entries: list[Entry]) -> Part:
-        def again() -> bytes:
+    def add(self, item: Item) -> None:
+        """The next entry of the folder that was begun last."""
+        leaf = self._open[-1]
+        leaf.items.append(item)
+        leaf.weight += weight(item)
+        if isinstance(item, PackedFile) and item.pack is not None:
+            leaf.pack = item.pack
+        if leaf_ends_after(item.name, len(leaf.items), leaf.weight):
+            self._open[-1] = _Filling(leaf.folder)
+            self._push(leaf)
+
+    def end(self) -> None:
+        """End the folder that was begun last."""
+        leaf = self._open.pop()
+        leaf.last = True
+        self._push(leaf)
+        if self._open:
+            self.add(leaf.folder)
+
+    def finish(self, lost: Set[Digest] = NOTHING_LOST) -> list[bytes]:
+        """Encode all that is left, the packs of files being closed. Files that need one of the blobs in `lost` are left
+        out, and named in the answer."""
+        without: list[bytes] = []
+        while self._queue:
+            leaf = self._queue[0]
+            if lost:
+                without += [label(leaf.folder.name, item.name) for item in leaf.items if needs(item, lost)]
+                leaf.items = [item for item in leaf.items if not needs(item, lost)]
+            self._encode_first()
+        self._packer.close()
+        return without
+
+    def _push(self, leaf: _Filling) -> None:
+        self._queue.append(leaf)
+        while not self._wait and self._queue and self._queue[0].ready:
+            self._encode_first()
+
+    def _encode_first(self) -> None:
+        leaf = self._queue.popleft()
+        folder = leaf.folder
+        if leaf.items:
+            folder.parts.append(self._leaf(folder, leaf.items))
+        if leaf.last:
+            folder.totals = sum_totals(part.totals for part in folder.parts)
+            while len(folder.parts) > 1:
+                folder.parts = self._indexes(folder)
+
+    def _leaf(self, folder: Folder, items: Sequence[Item]) -> Part:
+        lists = [self._span_list(item) if _is_long(item) else None for item in items]
+
+        def made() -> tuple[BlobTable, list[Entry]]:
             table = BlobTable()
-            return encode_leaf(table, [_entry(table, item) for item in group])
+            return table, [_entry(table, item, place) for item, place in zip(items, lists, strict=True)]
 
-        place = self._lay(entries[0].name, encode_leaf(table, entries), again)
-        return Part(entries[0].name, len(entries), sum_totals(map(totals_of, entries)), place)
+        table, entries = made()
+        for entry in entries:
+            folder.hasher.add(entry)
+        here = label(folder.name, items[0].name)
+        place = self._lay(here, encode_leaf(table, entries), lambda: encode_leaf(*made()))
+        return Part(items[0].name, len(items), sum_totals(map(totals_of, entries)), place)
 
-    def _indexes(self, parts: list[Part]) -> Iterator[Part]:
+    def _indexes(self, folder: Folder) -> list[Part]:
+        made: list[Part] = []
         group: list[Part] = []
-        for part in parts:
+        for number, part in enumerate(folder.parts, start=1):
             group.append(part)
-            if leaf_ends_after(part.first, len(group), 0):
-                yield self._index(group)
+            if leaf_ends_after(part.first, len(group), 0) or number == len(folder.parts):
+                made.append(self._index(folder, group))
                 group = []
-        if group:
-            yield self._index(group)
+        return made
 
-    def _index(self, parts: list[Part]) -> Part:
+    def _index(self, folder: Folder, parts: list[Part]) -> Part:
         """One part alone needs no index above it."""
         if len(parts) == 1:
             return parts[0]
@@ -148,31 +152,25 @@ class TreeEncoder:
             rows = [IndexRow(part.first, part.entries, *part.totals, _wire(table, part.place)) for part in parts]
             return encode_index(table, rows)
 
-        entries = sum(part.entries for part in parts)
-        totals = sum_totals(part.totals for part in parts)
-        return Part(parts[0].first, entries, totals, self._lay(parts[0].first, encoded(), encoded))
+        first, entries = parts[0].first, sum(part.entries for part in parts)
+        place = self._lay(label(folder.name, first), encoded(), encoded)
+        return Part(first, entries, sum_totals(part.totals for part in parts), place)
 
-    def _settled(self, item: Item) -> _Settled:
-        """Lay what must lie before the leaf is encoded: the span list of a long file."""
-        if isinstance(item, ChunkedFile) and len(item.spans) > SPANS_MAX:
-            return _LongItem(item, self._span_list(item.spans))
-        return item
-
-    def _span_list(self, spans: list[Span]) -> Place:
+    def _span_list(self, file: ChunkedFile) -> Place:
         parts: list[tuple[int, int, Place]] = []
         group: list[Span] = []
-        for number, span in enumerate(spans, start=1):
+        for number, span in enumerate(file.spans, start=1):
             group.append(span)
-            if part_ends_after(span, len(group)) or number == len(spans):
+            if span_leaf_ends_after(span, len(group)) or number == len(file.spans):
                 data = encode_span_leaf(group)
-                place = self._lay(b"", data, lambda data=data: data)
+                place = self._lay(data, data, lambda data=data: data)
                 parts.append((sum(span.size for span in group), len(group), place))
                 group = []
         while len(parts) > 1:
-            parts = [self._span_index(parts[at : at + SPANS_MAX]) for at in range(0, len(parts), SPANS_MAX)]
+            parts = [self._span_index(file, parts[at : at + PART_MAX]) for at in range(0, len(parts), PART_MAX)]
         return parts[0][2]
 
-    def _span_index(self, parts: list[tuple[int, int, Place]]) -> tuple[int, int, Place]:
+    def _span_index(self, file: ChunkedFile, parts: list[tuple[int, int, Place]]) -> tuple[int, int, Place]:
         if len(parts) == 1:
             return parts[0]
 
@@ -180,46 +178,41 @@ class TreeEncoder:
             table = BlobTable()
             return encode_span_index(table, [SpanRow(size, spans, _wire(table, place)) for size, spans, place in parts])
 
-        return sum(part[0] for part in parts), sum(part[1] for part in parts), self._lay(b"", encoded(), encoded)
+        place = self._lay(file.name, encoded(), encoded)
+        return sum(part[0] for part in parts), sum(part[1] for part in parts), place
 
-    def _lay(self, name: bytes, data: bytes, again: Callable[[], bytes]) -> Place:
-        """Into the open pack, labelled `name`; or, when it is full, into the next, encoded anew: what lies in the one
-        before is then named by its digest and no longer as "this blob"."""
+    def _lay(self, label: bytes, data: bytes, again: Callable[[], bytes]) -> Place:
+        """Into the open pack; or, when it is full, into the next, encoded anew: what lies in the one before is
+        then named by its digest and no longer as "this blob"."""
         if not self._packer.fits(len(data)):
             self._packer.close()
             data = again()
-        pack, offset = self._packer.add(data[:64], data, Digest.of(data))
+        pack, offset = self._packer.add(label, data, Digest.of(data))
         return Place(pack, offset, len(data))
 
 
-class _LongItem(NamedTuple):
-    file: ChunkedFile
-    place: Place
-
-
-_Settled = PackedFile | ChunkedFile | Symlink | Folder | _LongItem
+def _is_long(item: Item) -> TypeGuard[ChunkedFile]:
+    """Whether its spans are too many for a file entry."""
+    return isinstance(item, ChunkedFile) and len(item.spans) > SPANS_MAX
 
 
 def _wire(table: BlobTable, place: Place) -> WireSpan:
+    """An open pack is the one that is being laid into now."""
     if place.pack.digest is None:
         return WireSpan(SELF, place.offset, place.size)
     return table.wire(place.span())
 
 
-def _entry(table: BlobTable, item: _Settled) -> Entry:
+def _entry(table: BlobTable, item: Item, span_list: Place | None) -> Entry:
     match item:
-        case PackedFile(name, mode, mtime_ns, size, digest, place):
-            spans = [] if place is None else [table.wire(place.span())]
-            return File(name, mode, mtime_ns, size, bytes(digest), spans)
-        case ChunkedFile(name, mode, mtime_ns, size, digest, spans):
-            return File(name, mode, mtime_ns, size, bytes(digest), [table.wire(span) for span in spans])
-        case _LongItem(file, place):
-            wire = _wire(table, place)
-            return LongFile(file.name, file.mode, file.mtime_ns, file.size, bytes(file.digest), wire, len(file.spans))
-        case Symlink():
-            return item
+        case PackedFile() | ChunkedFile() if span_list is None:
+            spans = [table.wire(span) for span in item.spans]
+            return File(item.name, item.mode, item.mtime_ns, item.size, bytes(item.digest), spans)
+        case ChunkedFile(name, mode, mtime_ns, size, digest, spans) if span_list is not None:
+            return LongFile(name, mode, mtime_ns, size, bytes(digest), _wire(table, span_list), len(spans))
         case Folder():
-            if item.digest is None:
-                raise CollectError(item.name, "its directory was encoded before it")
-            wire = table.wire(EMPTY_SPAN) if item.place is None else _wire(table, item.place)
-            return Directory(item.name, item.mode, item.mtime_ns, bytes(item.digest), wire, *item.totals)
+            span = table.wire(EMPTY_SPAN) if item.place is None else _wire(table, item.place)
+            return Directory(item.name, item.mode, item.mtime_ns, bytes(item.hasher.digest()), span, *item.totals)
+        case _:
+            assert isinstance(item, Symlink), item
+            return item

@@ -92,8 +92,8 @@ class Registry(Protocol):
         """Make the manifest visible under its ref, and charge the bytes of those `blobs` (inventory rows and
         the inventory's own parts) that no manifest of the account named before.
 
-        The same manifest again changes and charges nothing; another one under the same ref raises
-        ConflictError, for a published tree never changes.
+        The same manifest again, at another time too, changes and charges nothing; another one under the same ref
+        raises ConflictError, for a published tree never changes.
         """
         ...
 

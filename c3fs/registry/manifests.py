@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection, insert, select
 
 from c3fs.core.digest import Digest
@@ -62,7 +63,7 @@ def register(connection: Connection, account: str, entry: Entry, now: datetime) 
     stored = lock_account(connection, account)
     found = _body(connection, account, entry.base, entry.version)
     if found is not None:
-        if _canonical(found) != entry.body:
+        if not _same_tree(found, entry.body):
             raise ConflictError(f"{entry.ref}: another tree has been published there, and that never changes")
         return Registration(0, created=False)
     manifest_id = _insert(connection, account, entry)
@@ -110,8 +111,13 @@ def _body(connection: Connection, account: str, base: str, version: int) -> str 
     return connection.execute(query).scalar_one_or_none()
 
 
-def _canonical(body: str) -> str:
-    return decode_manifest(body).encode().decode()
+def _same_tree(one: str, other: str) -> bool:
+    """`created` does not count: who publishes again after a crash does so at another time."""
+    return _timeless(one) == _timeless(other)
+
+
+def _timeless(body: str) -> Manifest:
+    return msgspec.structs.replace(decode_manifest(body), created="")
 
 
 def _insert(connection: Connection, account: str, entry: Entry) -> int:

@@ -130,6 +130,14 @@ async def test_registering_again_does_nothing(registry: Registry) -> None:
     assert await registry.balance() == before
 
 
+async def test_registering_again_at_another_time_keeps_the_first(registry: Registry) -> None:
+    first = make_manifest("/datasets/glove/@v1")
+    await registry.register(first, make_blobs(range(3)))
+    again = msgspec.structs.replace(first, created="2031-01-01T00:00:00Z")
+    assert await registry.register(again, make_blobs(range(3))) == Registration(0, created=False)
+    assert await registry.manifest(parse_ref("/datasets/glove/@v1")) == first
+
+
 async def test_another_tree_under_the_same_ref_is_refused(registry: Registry) -> None:
     await registry.register(make_manifest("/jobs/" + job_id(1), "one"), make_blobs(range(3)))
     before = await registry.balance()

@@ -13,7 +13,7 @@ import lmdb
 import trio
 
 from c3fs.cache.environment import Environment, open_environment
-from c3fs.cache.records import MINUTE, read_totals
+from c3fs.cache.records import MINUTE, read_stats
 from c3fs.cache.residency import Residency, will_need
 from c3fs.cache.writer import Batch, Outcome, commit
 from c3fs.core.digest import Buffer, Digest
@@ -66,7 +66,7 @@ class Cache:
         self._writing = Batch(0)
         self._pending = 0
         self._last: Digest | None = None
-        self._resume = -math.inf
+        self._resume = self._touched = -math.inf
         self._wanted = trio.Event()
         self._settled = trio.Event()
         self._settled.set()
@@ -145,7 +145,9 @@ class Cache:
             self._end_transaction()
 
     async def flush(self) -> None:
-        """Until everything put so far is committed, or given up."""
+        """Until everything put so far is committed, or given up; while `run` runs."""
+        if self._environment is None:
+            return
         self._wake()
         await self._settled.wait()
 
@@ -153,9 +155,7 @@ class Cache:
         blobs = size = cap = 0
         if self._environment is not None:
             cap = self._environment.cap
-            with self._environment.handle.begin() as txn:
-                totals = read_totals(self._environment, txn)
-            blobs, size = totals.blobs, totals.bytes
+            blobs, size = read_stats(self._environment)
         broken = self._environment is None
         return CacheStats(self._hits, self._misses, self._dropped, self._evicted, blobs, size, cap, broken)
 
@@ -246,9 +246,10 @@ class Cache:
                 self._settled.set()
             else:
                 self._wanted.set()
-        elif not self._read_since:
-            self._end_transaction()
-            if self._next.touched:
+        else:
+            if not self._read_since:
+                self._end_transaction()
+            if self._next.touched and (not self._read_since or trio.current_time() > self._touched + MINUTE):
                 await self._write()
         self._read_since = False
 
@@ -258,6 +259,7 @@ class Cache:
         if environment is None or not self._next:
             return
         self._writing, self._next = self._next, Batch(0)
+        self._touched = trio.current_time()
         self._writing.now = int(self._clock()) // MINUTE * MINUTE
         outcome: Outcome | None = None
         with trio.CancelScope(deadline=trio.current_time() + COMMIT_TIMEOUT, shield=True):
@@ -286,5 +288,6 @@ class Cache:
         log.error("going on without the cache: %s", why)
         self._views.clear()
         self._txn = None
+        self._next, self._pending = Batch(0), 0
         self._environment = None
         self._settled.set()

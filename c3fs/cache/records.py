@@ -96,6 +96,16 @@ class Records:
         self._txn.put(b"totals", _TOTALS.pack(self.totals.blobs, self.totals.bytes), db=self._environment.info)
 
 
+def read_stats(environment: Environment) -> tuple[int, int]:
+    """Blobs and bytes, for people; nothing where they cannot be had now."""
+    try:
+        with environment.handle.begin() as txn:
+            totals = read_totals(environment, txn)
+    except (lmdb.Error, struct.error):
+        return 0, 0
+    return totals.blobs, totals.bytes
+
+
 def read_totals(environment: Environment, txn: lmdb.Transaction[bytes]) -> Totals:
     found = txn.get(b"totals", db=environment.info)
     return Totals(*_TOTALS.unpack(found)) if found else Totals(0, 0)

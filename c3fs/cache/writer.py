@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,7 @@ import lmdb
 from c3fs.cache.environment import Environment
 from c3fs.cache.records import Records, budget, missing_of, pages
 from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import InvalidDigestError
 
 MAP_FULL_TRIES: Final = 4
 """Times more is evicted when LMDB finds no run of pages: a quarter of the budget each."""
@@ -53,6 +55,8 @@ def commit(environment: Environment, batch: Batch) -> Outcome:
     except (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError,
             lmdb.VersionMismatchError, lmdb.BadTxnError, lmdb.MapResizedError) as error:  # fmt: skip
         outcome.error, outcome.broken = str(error), True
+    except (struct.error, InvalidDigestError) as error:
+        outcome.error, outcome.broken = f"a record of the wrong form: {error}", True
     except (lmdb.Error, OSError) as error:
         outcome.error = _explained(environment, error)
     return outcome

@@ -34,6 +34,8 @@ CALL_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 60.0
 """Seconds until whoever asks the store has an answer, with waiting for a place and trying again: then a reader gets
 EIO, and a job UPLOAD_ERROR."""
+FLUSH_WITHIN: Final = 10.0
+"""Seconds for what was fetched last to be cached, when a process ends; another may keep the cache's lock."""
 STALE: Final = 3600.0
 """Seconds after which a half-written blob has no writer any more."""
 
@@ -82,7 +84,8 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
             await nursery.start(reader.fetcher.run)
             nursery.start_soon(reader.prefetcher.run)
             yield reader
-            await cache.flush()
+            with trio.move_on_after(FLUSH_WITHIN):
+                await cache.flush()
             nursery.cancel_scope.cancel()
     finally:
         cache.close()

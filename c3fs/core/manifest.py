@@ -87,6 +87,12 @@ class Manifest(_Record, frozen=True):
         return msgspec.json.encode(self)
 
 
+class _Version(msgspec.Struct):
+    """What every format has: enough to say that a newer c3fs is needed."""
+
+    format: int
+
+
 def root_span(span: Span) -> SpanRecord:
     return SpanRecord(None if span.blob is None else str(span.blob), span.offset, span.size)
 
@@ -96,6 +102,9 @@ def decode_manifest(data: bytes | str) -> Manifest:
     if len(data) > MANIFEST_MAX:
         raise InvalidFormatError("manifest", f"longer than {MANIFEST_MAX} bytes")
     try:
+        version = msgspec.json.decode(data, type=_Version).format
+        if version != FORMAT:
+            raise InvalidFormatError("manifest", f"format {version}; this c3fs reads format {FORMAT}")
         manifest = msgspec.json.decode(data, type=Manifest)
         parse_ref(manifest.ref)
     except (msgspec.MsgspecError, UnicodeError, InvalidRefError, RecursionError) as error:
@@ -105,8 +114,6 @@ def decode_manifest(data: bytes | str) -> Manifest:
 
 
 def _check(manifest: Manifest) -> None:
-    if manifest.format != FORMAT:
-        raise InvalidFormatError("manifest", f"format {manifest.format}; this c3fs reads format {FORMAT}")
     if not _is_time(manifest.created):
         raise InvalidFormatError("manifest", f"created is not a time in UTC: {manifest.created[:40]!r}")
     root, span = manifest.root, manifest.root.span

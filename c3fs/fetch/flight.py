@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import trio
 
 from c3fs.core.digest import Buffer, Digest
-from c3fs.errors import C3Error
+from c3fs.errors import BlobError, C3Error
+
+log = logging.getLogger(__name__)
 
 Fetch = Callable[[Digest], Awaitable[Buffer]]
 
@@ -24,7 +27,7 @@ class _Flight:
 class Flights:
     """Runs `fetch` in `nursery`, at most once at a time for each digest.
 
-    A C3Error of `fetch` goes to everybody who waits; anything else is a defect and goes up the nursery.
+    What `fetch` raises goes to everybody who waits: a C3Error as it is, anything else logged and as a BlobError.
     """
 
     def __init__(self, nursery: trio.Nursery, fetch: Fetch) -> None:
@@ -34,9 +37,6 @@ class Flights:
 
     def __len__(self) -> int:
         return len(self._flights)
-
-    def __contains__(self, digest: Digest) -> bool:
-        return digest in self._flights
 
     def start(self, digest: Digest) -> _Flight:
         """The flight of `digest`, begun if there is none; does not wait."""
@@ -60,6 +60,9 @@ class Flights:
             flight.data = await self._fetch(digest)
         except C3Error as error:
             flight.error = error
+        except Exception as error:  # a defect must not end the mount: it is an error of this blob
+            log.exception("fetching %s: a defect of c3fs", digest)
+            flight.error = BlobError(str(digest), f"blob {digest} could not be fetched: {error!r}")
         except trio.Cancelled:
             flight.error = C3Error("the fetcher was stopped")
             raise

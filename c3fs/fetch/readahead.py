@@ -30,8 +30,9 @@ class Window:
     def __repr__(self) -> str:
         return f"<Window at {self._next}, {self._size >> 20} MiB, asked up to {self._ahead}>"
 
-    def advise(self, offset: int, size: int) -> tuple[int, int] | None:
-        """Note a read of `size` bytes at `offset`; the range (from, to) to prefetch now, if any."""
+    def advise(self, offset: int, size: int, known: int) -> tuple[int, int] | None:
+        """Note a read of `size` bytes at `offset`; the range (from, to) to prefetch now, if any. Nothing from `known`
+        on is asked for: the spans there are not known yet, or the file ends."""
         end = offset + size
         if not self._next - SLACK <= offset <= self._next + SLACK:
             self._next, self._streak, self._size, self._ahead = end, 0, 0, end
@@ -44,5 +45,5 @@ class Window:
             return None
         self._size = min(max(self._size * 2, WINDOW_MIN), WINDOW_MAX)
         begin = max(self._ahead, self._next)
-        self._ahead = self._next + self._size
+        self._ahead = max(self._ahead, min(self._next + self._size, known))
         return (begin, self._ahead) if begin < self._ahead else None

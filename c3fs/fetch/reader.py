@@ -64,6 +64,6 @@ class FileReader:
             part = await self._map.part(offset + filled)
 
     def _read_ahead(self, prefetcher: Prefetcher, part: SpanMap, offset: int, size: int) -> None:
-        wanted = self._window.advise(offset, size)
-        if wanted is not None and wanted[0] < part.end:
-            prefetcher.want(part.blobs(wanted[0], min(wanted[1], part.end)))
+        wanted = self._window.advise(offset, size, part.end)
+        if wanted is not None:
+            prefetcher.want(part.blobs(*wanted))

@@ -87,6 +87,6 @@ class LongSpanMap:
             return self._indexes[level][1]
         node = decode_span_node(await self._reader.read_span(span), size)
         self.decoded += 1
-        if isinstance(node, SpanIndex):
+        if isinstance(node, SpanIndex) and level <= len(self._indexes):  # else another read has gone elsewhere
             self._indexes[level:] = [(start, node)]
         return node

@@ -26,6 +26,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from contextlib import suppress
 from typing import Final
 
 from c3fs.core.digest import Buffer
@@ -60,8 +61,11 @@ class FileWriter:
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
-                # The file system knows no O_DIRECT, or wants another alignment.
+                # The file system knows no O_DIRECT, or wants another alignment. What the refused open has made is
+                # read-only: an ordinary user could not open it again.
                 self._direct = False
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
             else:
                 return
         _write_buffered(path, view)

@@ -15,7 +15,8 @@ _SECTOR: Final = 512
 
 
 class Attributes(NamedTuple):
-    """`mode` with the type's bits; `size` in bytes, `blocks` in 512 bytes, holes not counted."""
+    """`mode` with the type's bits; `size` in bytes, `blocks` in 512 bytes, holes not counted (but in a file of
+    very many spans, whose holes are known only to its span list)."""
 
     inode: int
     mode: int

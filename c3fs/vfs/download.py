@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -117,21 +118,21 @@ class Download:
         with suppress(OSError):
             if os.readlink(name, dir_fd=parent) == entry.target:
                 return False
-        temporary = _temporary(name)
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=parent)
+        temporary = _temporary()
         os.symlink(entry.target, temporary, dir_fd=parent)
-        os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
-        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        try:
+            os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
+            os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except OSError:
+            os.unlink(temporary, dir_fd=parent)
+            raise
         return True
 
     async def _file(self, found: Found, entry: File | LongFile, parent: int, name: bytes, path: bytes) -> bool:
         with _explained(path):
             if not self._force and _is_intact(entry, parent, name):
                 return False
-            temporary = _temporary(name)
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=parent)
+            temporary = _temporary()
             descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
         renamed = False
         try:
@@ -180,9 +181,9 @@ def _is_intact(entry: File | LongFile, parent: int, name: bytes) -> bool:
     return stat.S_ISREG(there.st_mode) and there.st_size == entry.size and there.st_mtime_ns == entry.mtime_ns
 
 
-def _temporary(name: bytes) -> bytes:
-    """Hidden, recognisable, and not longer than a name may be."""
-    return b".c3-part-" + name[:200]
+def _temporary() -> bytes:
+    """Hidden, recognisable, and no other's: artifacts may have any name, and another copy may be running."""
+    return b".c3-part-" + secrets.token_hex(8).encode()
 
 
 class _explained:

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from c3fs.core.digest import Digest
-from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, sum_totals, totals_of
+from c3fs.core.directory import Directory, Entry, File, Index, Leaf, Totals, sum_totals, totals_of
 from c3fs.core.span import Span
 from c3fs.core.wirespan import WireSpan, unwire
 
@@ -46,7 +46,8 @@ class LeafPart:
 
     def weight(self) -> int:
         """In entries; long lists of spans count too, as they hold as much memory."""
-        return 1 + len(self.entries) + len(self.blobs)
+        spans = sum(len(entry.spans) for entry in self.entries if isinstance(entry, File))
+        return 1 + len(self.entries) + len(self.blobs) + spans
 
     def _directory(self, at: int) -> Directory:
         entry: Entry = self.entries[at]

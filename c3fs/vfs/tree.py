@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, check_totals, decode_node
 from c3fs.core.manifest import Root
+from c3fs.core.names import DEPTH_MAX
 from c3fs.core.span import Span
 from c3fs.errors import InvalidFormatError, NotDirectoryError, PathNotFoundError
 from c3fs.fetch.base import SpanReader
@@ -35,6 +36,7 @@ class DirectoryFacts(NamedTuple):
     mtime_ns: int
     span: Span
     totals: Totals
+    depth: int
 
 
 class Found(NamedTuple):
@@ -48,12 +50,15 @@ class Found(NamedTuple):
     number: int
 
     def facts(self) -> DirectoryFacts:
-        """Of the directory that the entry is."""
+        """Of the directory that the entry is; raises InvalidFormatError when it is too deep to be walked."""
         entry = self.entry
         assert isinstance(entry, Directory)
         totals = Totals(entry.files, entry.directories, entry.bytes)
         span = self.part.span(entry.span)
-        return DirectoryFacts(self.number, self.directory.number, entry.mode, entry.mtime_ns, span, totals)
+        depth = self.directory.depth + 1
+        if depth > DEPTH_MAX:
+            raise InvalidFormatError("directory", f"deeper than {DEPTH_MAX} directories")
+        return DirectoryFacts(self.number, self.directory.number, entry.mode, entry.mtime_ns, span, totals, depth)
 
 
 class Position(NamedTuple):
@@ -73,7 +78,7 @@ class Tree:
         if root.directories > DIRECTORIES_MAX:
             raise InvalidFormatError("manifest", f"more than {DIRECTORIES_MAX} directories")
         totals = Totals(root.files, root.directories, root.bytes)
-        self.root = DirectoryFacts(0, 0, root.mode, root.mtime_ns, root.to_span(), totals)
+        self.root = DirectoryFacts(0, 0, root.mode, root.mtime_ns, root.to_span(), totals, 0)
         self.decoded = 0
         self._reader = reader
         self._parts: Lru[Span, Part] = Lru(PARTS_WEIGHT)
@@ -143,15 +148,19 @@ class Tree:
     async def _descend(self, directory: DirectoryFacts, choose: Callable[[IndexPart, int, int], int]) -> Position:
         """Down to the leaf, by the rows that `choose(index, first position, first number)` picks."""
         at, number = 0, directory.number + 1
+        first: bytes = b""
+        end: bytes | None = None
         span, totals, entries = directory.span, directory.totals, None
         for _ in range(LEVELS_MAX + 1):
             part = await self._part(span, totals)
-            if entries is not None and part.count != entries:
-                raise InvalidFormatError("directory", f"a part of {part.count} entries, {entries} claimed")
+            if entries is not None:
+                _check_row(part, entries, first, end)
             if isinstance(part, LeafPart):
                 return Position(part, at, number)
             row = choose(part, at, number)
             span, totals, entries = part.span(row), part.row_totals(row), part.row_entries(row)
+            first = part.firsts[row]
+            end = part.firsts[row + 1] if row + 1 < len(part.firsts) else end
             at += part.starts[row]
             number += part.numbers[row]
         raise InvalidFormatError("directory", f"deeper than {LEVELS_MAX} indexes")
@@ -167,3 +176,12 @@ class Tree:
             self._parts.put(span, part, part.weight())
         check_totals(part.totals, claimed)
         return part
+
+
+def _check_row(part: Part, entries: int, first: bytes, end: bytes | None) -> None:
+    """A part holds what its row says: otherwise listing and looking up would tell different stories."""
+    names = part.names if isinstance(part, LeafPart) else part.firsts
+    if part.count != entries:
+        raise InvalidFormatError("directory", f"a part of {part.count} entries, {entries} claimed")
+    if names[0] != first or (end is not None and names[-1] >= end):
+        raise InvalidFormatError("directory", f"a part from {names[0]!r} to {names[-1]!r} where {first!r} is claimed")

@@ -22,6 +22,7 @@ from c3fs.fetch.spanmap import LongSpanMap, SpanMap
 from tests.support.blobs import DictCache, SteeredStore, seeded
 
 MIB = 1 << 20
+END = 1 << 40
 
 
 @asynccontextmanager
@@ -122,7 +123,7 @@ async def test_an_endless_span_list_is_refused() -> None:
 
 def test_a_stream_doubles_the_window() -> None:
     window = Window()
-    asked = [window.advise(at, MIB) for at in range(0, 64 * MIB, MIB)]
+    asked = [window.advise(at, MIB, END) for at in range(0, 64 * MIB, MIB)]
     ranges = [wanted for wanted in asked if wanted is not None]
     sizes = [end - begin for begin, end in ranges]
     assert asked[0] is None
@@ -136,19 +137,29 @@ def test_a_stream_doubles_the_window() -> None:
 def test_random_reads_prefetch_nothing() -> None:
     window = Window()
     offsets = [37 * MIB, 5 * MIB, 90 * MIB, 14 * MIB, 60 * MIB, 1 * MIB]
-    assert [window.advise(offset, 4096) for offset in offsets] == [None] * 6
+    assert [window.advise(offset, 4096, END) for offset in offsets] == [None] * 6
 
 
 def test_requests_slightly_out_of_order_are_a_stream() -> None:
     window = Window()
     order = [0, 2, 1, 3, 5, 4, 6, 7]
-    assert any(window.advise(at * MIB, MIB) for at in order)
+    assert any(window.advise(at * MIB, MIB, END) for at in order)
     assert SLACK >= 2 * MIB
 
 
 def test_leaving_a_stream_closes_its_window() -> None:
     window = Window()
     for at in range(8):
-        window.advise(at * MIB, MIB)
-    assert window.advise(500 * MIB, 4096) is None
+        window.advise(at * MIB, MIB, END)
+    assert window.advise(500 * MIB, 4096, END) is None
     assert "0 MiB" in repr(window)
+
+
+def test_nothing_is_asked_for_beyond_what_is_known() -> None:
+    window = Window()
+    known = 10 * MIB
+    asked = [window.advise(at * MIB, MIB, known if at < 8 else END) for at in range(20)]
+    ranges = [wanted for wanted in asked if wanted is not None]
+    assert max(end for _, end in ranges if end <= known) == known
+    # When more is known the stream goes on from there, and leaves nothing out.
+    assert all(before[1] == after[0] for before, after in pairwise(ranges))

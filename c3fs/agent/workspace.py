@@ -82,7 +82,8 @@ class Workspace:
 
         try:
             shutil.copytree(top, self.workdir, symlinks=True, ignore=ignore, copy_function=_copy_file)
-            os.chmod(self.workdir, 0o700)
+            # The root of what is published: others may look into a mount of it. Here its parent keeps them out.
+            os.chmod(self.workdir, 0o755)
             os.mkdir(self.artifacts, 0o755)
         except OSError as error:
             raise ExecutionError(f"cannot copy the project folder: {_first_reason(error)}") from error

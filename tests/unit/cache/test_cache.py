@@ -176,3 +176,50 @@ def test_room_is_kept_for_what_lmdb_needs() -> None:
     assert pages(4096) == 8192
     assert budget(64 << 20) == 32 << 20
     assert budget(64 << 30) == 56 << 30
+
+
+async def test_a_cache_that_is_given_up_forgets_what_waits_and_flushes_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record of the wrong form, as only damage makes it, ends the cache and nothing else."""
+    digest, data = blob(1)
+    async with running(tmp_path) as cache:
+        cache.put(digest, data)
+    environment = open_environment(str(tmp_path), None)
+    with environment.handle.begin(write=True) as txn:
+        txn.put(b"totals", b"short", db=environment.info)
+    environment.close()
+    async with running(tmp_path) as cache:
+        cache.put(*blob(2))
+        with trio.fail_after(10):
+            await cache.flush()
+        cache.put(*blob(3))
+        with trio.fail_after(10):
+            await cache.flush()
+        assert cache.get(digest) is None
+        assert cache.stats().broken
+    assert "going on without the cache" in caplog.text
+    async with running(tmp_path) as cache:  # marked, and begun anew
+        assert cache.get(digest) is None
+        cache.put(digest, data)
+        await cache.flush()
+        assert cache.get(digest) is not None
+
+
+async def test_a_busy_reader_s_touches_are_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "MINUTE", 1)
+    monkeypatch.setattr("c3fs.cache.records.MINUTE", 1)
+    digest, data = blob(1)
+    now = [1_000_000.0]
+    async with running(tmp_path, now=now) as cache:
+        cache.put(digest, data)
+        await cache.flush()
+        now[0] += 3600
+        for _ in range(40):  # never idle for a whole turn
+            assert cache.get(digest) is not None
+            await trio.sleep(0.1)
+    environment = open_environment(str(tmp_path), None)
+    with environment.handle.begin() as txn, txn.cursor(db=environment.order) as cursor:
+        assert cursor.first()
+        assert int.from_bytes(cursor.key()[:4]) == 1_003_600
+    environment.close()

@@ -16,7 +16,7 @@ from c3fs.errors import DownloadError
 from c3fs.vfs.parts import LeafPart
 from c3fs.vfs.tree import DirectoryFacts, Found
 
-_FACTS = DirectoryFacts(0, 0, 0o755, 0, EMPTY_SPAN, NOTHING)
+_FACTS = DirectoryFacts(0, 0, 0o755, 0, EMPTY_SPAN, NOTHING, 0)
 _PART = LeafPart(Leaf([], []), None)
 _FILE = Found(File(b"source", 0o644, 0, 0, bytes(32), []), _FACTS, 0, _PART, 0)
 _DIRECTORY = Found(Directory(b"source", 0o755, 0, bytes(32), WireSpan(-1, 0, 0), 0, 0, 0), _FACTS, 0, _PART, 1)

@@ -140,6 +140,11 @@ def test_a_manifest_that_breaks_the_rules_is_refused(field: str, value: object) 
         decode_manifest(msgspec.json.encode(raw))
 
 
+def test_a_newer_format_says_what_is_needed() -> None:
+    with pytest.raises(InvalidFormatError, match="format 2; this c3fs reads format 1"):
+        decode_manifest(b'{"format": 2, "tree": []}')
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b"null", b"\xff", b"[" * 100_000, b" " * (2 << 20), b'{"format": 1}'])
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidFormatError):

@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from c3fs.core.digest import Digest
+from c3fs.core.digest import Buffer, Digest
 from c3fs.core.span import Span
-from c3fs.errors import BlobMissingError, BlobTooShortError, StoreUnavailableError
+from c3fs.errors import BlobError, BlobMissingError, BlobTooShortError, StoreUnavailableError
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import FLIGHTS_MAX, QUEUE_MAX, Prefetcher
 from c3fs.fetch.recent import Recent
@@ -178,3 +178,20 @@ def test_recent_keeps_the_last_bytes_used() -> None:
     assert recent.get(c) == b"cccc"
     recent.put(b, b"b" * 11)
     assert recent.get(b) is None
+
+
+async def test_a_defect_of_the_store_is_an_error_of_the_blob_and_not_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    class Defective(SteeredStore):
+        async def get(self, digest: Digest) -> Buffer:
+            if self.gets[digest]:
+                return await super().get(digest)
+            self.gets[digest] += 1
+            raise RuntimeError("can't start new thread")
+
+    store = Defective()
+    digest = store.add(b"weights")
+    async with running(store, DictCache()) as fetcher:
+        with pytest.raises(BlobError, match="can't start new thread"):
+            await fetcher.blob(digest)
+        assert bytes(await fetcher.blob(digest)) == b"weights"
+    assert "a defect of c3fs" in caplog.text

@@ -228,3 +228,17 @@ def test_files_of_every_alignment(tmp_path: Path, size: int) -> None:
         writer.write(path, data)
         assert read_file(path) == data
         os.unlink(path)
+
+
+async def test_an_empty_file_is_no_blob_and_is_replaced(tmp_path: Path) -> None:
+    """What a power cut leaves of one where renames get ahead of contents."""
+    store = DirectoryStore(str(tmp_path / "store"))
+    data = b"weights"
+    digest = Digest.of(data)
+    await store.put(digest, data)
+    file = tmp_path / "store" / str(digest)[:2] / str(digest)
+    file.chmod(0o644)
+    file.write_bytes(b"")
+    assert await store.missing([digest]) == {digest}
+    await store.put(digest, data)
+    assert bytes(await store.get(digest)) == data

@@ -154,3 +154,10 @@ async def test_a_destination_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"in the way")
     with pytest.raises(DownloadError, match="out"):
         await download(SOURCE, tmp_path / "out")
+
+
+async def test_artifacts_may_be_called_like_our_temporary_files(tmp_path: Path) -> None:
+    source: Source = {b".c3-part-foo": b"mine", b"foo": b"other", b".c3-part-link": Link(b"x"), b"link": Link(b"foo")}
+    await download(source, tmp_path / "out")
+    assert names(tmp_path / "out") == sorted(source)
+    assert (tmp_path / "out" / ".c3-part-foo").read_bytes() == b"mine"

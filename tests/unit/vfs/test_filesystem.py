@@ -12,9 +12,11 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c3fs.core.directory import Totals
-from c3fs.core.manifest import Root
+from c3fs.core.directory import File, IndexRow, Leaf, Symlink, Totals, encode_index, encode_leaf
+from c3fs.core.manifest import Root, root_span
+from c3fs.core.names import DEPTH_MAX
 from c3fs.core.span import Span
+from c3fs.core.wirespan import BlobTable, WireSpan
 from c3fs.errors import (
     InvalidFormatError,
     IsDirectoryError,
@@ -25,6 +27,7 @@ from c3fs.errors import (
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.vfs import inode
 from c3fs.vfs.filesystem import FileSystem, Listed
+from c3fs.vfs.parts import LeafPart
 from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 from tests.support.blobs import DictCache, SteeredStore
 from tests.support.encoded import MTIME, Encoder, Holes, Link, Source
@@ -249,3 +252,52 @@ async def test_visiting_many_directories_keeps_little() -> None:
         assert len(await walk(filesystem)) == 6000
         assert len(repr(filesystem)) < before + 40
         nursery.cancel_scope.cancel()
+
+
+def index_over(store: SteeredStore, *leaves: tuple[bytes, tuple[bytes, ...]]) -> Root:
+    """A root whose index claims the first names given, over leaves that hold the names given."""
+    table = BlobTable()
+    rows: list[IndexRow] = []
+    for first, held in leaves:
+        span = store.span(encode_leaf(BlobTable(), [Symlink(name, 0, b"t") for name in held]))
+        rows.append(IndexRow(first, len(held), len(held), 0, 0, table.wire(span)))
+    count = sum(row.entries for row in rows)
+    return Root("0" * 64, 0o755, 0, root_span(store.span(encode_index(table, rows))), count, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        [(b"a", (b"a", b"z")), (b"b", (b"b", b"c"))],  # z is listed before b
+        [(b"a", (b"a", b"b")), (b"b", (b"b", b"c"))],  # b is listed twice
+        [(b"a", (b"b",)), (b"c", (b"c",))],  # nothing finds b
+    ],
+)
+async def test_leaves_that_do_not_hold_what_their_rows_say_are_refused(
+    leaves: list[tuple[bytes, tuple[bytes, ...]]],
+) -> None:
+    store = SteeredStore()
+    async with mounted(store, index_over(store, *leaves)) as filesystem:
+        with pytest.raises(InvalidFormatError, match="claimed"):
+            await listed(filesystem, inode.ROOT)
+
+
+async def test_a_tree_that_is_too_deep_is_refused() -> None:
+    store = SteeredStore()
+    source: Source = {}
+    for _ in range(DEPTH_MAX + 1):
+        source = {b"d": source}
+    root = Encoder(store).root(source)
+    async with mounted(store, root) as filesystem:
+        here = inode.ROOT
+        with pytest.raises(InvalidFormatError, match="deeper"):
+            for _ in range(DEPTH_MAX + 1):
+                found = await filesystem.lookup(here, b"d")
+                assert found is not None
+                here = found.inode
+
+
+def test_long_lists_of_spans_weigh_what_they_hold() -> None:
+    holes = [WireSpan(-1, 0, 1)] * 1000
+    leaf = Leaf([], [File(b"f%d" % n, 0o644, 0, 1000, bytes(32), holes) for n in range(10)])
+    assert LeafPart(leaf, None).weight() > 10_000

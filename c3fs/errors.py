@@ -44,10 +44,14 @@ class InvalidRefError(InvalidError):
 
 
 class InvalidFormatError(InvalidError):
-    """A directory, span list, inventory or manifest that breaks the rules of format 1."""
+    """A directory, span list, inventory or manifest that breaks the rules of format 1.
+
+    `why` may quote what came in: the message shows it on one line, and not much of it.
+    """
 
     def __init__(self, what: str, why: str) -> None:
-        super().__init__(f"invalid {what}: {why}")
+        shown = why[:300]
+        super().__init__(f"invalid {what}: {shown if shown.isprintable() else ascii(shown)}")
         self.what = what
         self.why = why
 

@@ -93,7 +93,7 @@ class FileReader:
 
 
 def mtime_of(about: os.stat_result) -> int:
-    """Nanoseconds, within what the format can say: some file systems keep times of the year 292 billion."""
+    """Nanoseconds, within what the format can say: up to 2262. Some file systems keep times of the year 292 billion."""
     return max(-FILE_MAX, min(FILE_MAX, about.st_mtime_ns))
 
 

@@ -21,8 +21,8 @@ NAMES: Final = st.binary(min_size=1, max_size=255).filter(
 )
 SHORT_NAMES: Final = st.one_of(st.sampled_from([b"a", b"a.", b"a-b", b"a0", b"b", b"\xff", b"\x01", b"A"]), NAMES)
 MODES: Final = st.integers(0, 0o7777)
-TIMES: Final = st.integers(-(2**31) * 10**9, 2**34 * 10**9)
-"""Nanoseconds from 1901 to 2446: what ext4 keeps."""
+TIMES: Final = st.integers(-(2**31) * 10**9, FILE_MAX)
+"""Nanoseconds from 1901, where ext4 begins, to 2262, where format 1 ends."""
 
 _FILES: Final = st.builds(File, st.binary(max_size=300), MODES, TIMES)
 _LINKS: Final = st.builds(Link, st.binary(min_size=1, max_size=TARGET_MAX).filter(lambda target: 0 not in target))
@@ -51,9 +51,8 @@ def _mostly(good: st.SearchStrategy[Any], *bad: Any) -> st.SearchStrategy[Any]:
     return st.integers(0, 9).flatmap(lambda draw: good if draw else st.sampled_from(bad))
 
 
-_DIGESTS: Final = _mostly(
-    st.integers(0, 3).map(lambda n: bytes(Digest.of(b"%d" % n))), b"", bytes(31), bytes(33), 7, None
-)
+_DIGEST: Final = st.integers(0, 3).map(lambda number: Digest.of(b"%d" % number))
+_DIGESTS: Final = _mostly(_DIGEST.map(bytes), b"", bytes(31), bytes(33), 7, None)
 _WIRE_NAMES: Final = _mostly(
     st.binary(min_size=1, max_size=4), b"", b".", b"..", b"a/b", b"a\0", bytes(256), "text", None, 3
 )
@@ -67,12 +66,13 @@ _SPANS: Final = _mostly(
 )  # fmt: skip
 _TIMES_WIRE: Final = _mostly(TIMES, FILE_MAX, 1 << 63, None, "now")
 _MODES_WIRE: Final = _mostly(MODES, -1, 0o10000, 1 << 40, None)
+_TARGETS: Final = _mostly(st.binary(min_size=1, max_size=9), b"", b"a\0b", b"t" * 4096)
 _ENTRIES: Final = st.one_of(
     st.tuples(st.just(0), _WIRE_NAMES, _MODES_WIRE, _TIMES_WIRE, _SIZES, _DIGESTS, st.lists(_SPANS, max_size=4)),
     st.tuples(
         st.just(1), _WIRE_NAMES, _MODES_WIRE, _TIMES_WIRE, _DIGESTS, _SPANS, _COUNTS, _COUNTS, _COUNTS
     ),
-    st.tuples(st.just(2), _WIRE_NAMES, _TIMES_WIRE, _mostly(st.binary(min_size=1, max_size=9), b"", b"a\0b", bytes(4096))),
+    st.tuples(st.just(2), _WIRE_NAMES, _TIMES_WIRE, _TARGETS),
     st.tuples(st.just(3), _WIRE_NAMES, _MODES_WIRE, _TIMES_WIRE, _SIZES, _DIGESTS, _SPANS, _COUNTS),
     st.tuples(st.integers(-1, 5), _WIRE_NAMES),
 ).map(list)  # fmt: skip
@@ -111,21 +111,24 @@ _JSON: Final = st.recursive(
     lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(st.text(max_size=9), below, max_size=3)),
     max_leaves=5,
 )
-_HEX: Final = _mostly(
-    st.integers(0, 3).map(lambda n: str(Digest.of(b"%d" % n))), "", "0" * 63, "0" * 64 + "\n", "G" * 64
-)
+_HEX: Final = _mostly(_DIGEST.map(str), "", "0" * 63, "0" * 64 + "\n", "G" * 64)
 
 
 def _record(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """An object with these fields; now and then one of them is anything, missing, or one too many."""
 
+    def put(record: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+        return {**record, key: value}
+
+    def without(record: dict[str, Any], key: str) -> dict[str, Any]:
+        return {other: value for other, value in record.items() if other != key}
+
     def spoil(record: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-        name = st.sampled_from(sorted(record))
+        same, name = st.just(record), st.sampled_from(sorted(record))
         return st.one_of(
-            st.just(record),
-            st.builds(lambda key, value: {**record, key: value}, name, _JSON),
-            name.map(lambda key: {other: value for other, value in record.items() if other != key}),
-            st.builds(lambda key, value: {**record, key: value}, st.text(max_size=9), _JSON),
+            st.builds(put, same, name, _JSON),
+            st.builds(without, same, name),
+            st.builds(put, same, st.text(max_size=9), _JSON),
         )
 
     return st.fixed_dictionaries(fields).flatmap(
@@ -135,8 +138,10 @@ def _record(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 MANIFESTS: Final = _record(
     format=_mostly(st.just(1), 0, 2, "1"),
-    ref=_mostly(st.sampled_from(["/jobs/job_1_aaaaaa", "/datasets/x/@v1"]), "", "/jobs/../x", "/etc", "/jobs/job_1_a\n"),
-    created=_mostly(st.just("2026-11-23T10:00:00.000Z"), "", "now", "2026-99-99T99:99:99Z", "٢٠٢٦-11-23T10:00:00Z"),
+    ref=_mostly(st.sampled_from(["/jobs/job_1_aaaaaa", "/datasets/x/@v1"]), "", "/jobs/../x", "/etc", "/jobs/job_1_\n"),
+    created=_mostly(
+        st.just("2026-11-23T10:00:00.000Z"), "", "now", "2026-99-99T99:99:99Z", "\u0662026-11-23T10:00:00Z"
+    ),
     complete=st.booleans(),
     root=_record(
         digest=_HEX, mode=_MODES_WIRE, mtime_ns=_TIMES_WIRE,

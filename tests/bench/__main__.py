@@ -1,4 +1,4 @@
-"""`scripts/bench [--rounds N] [--scale S] [--only WORD]`: see the package."""
+"""`scripts/bench [--rounds N] [--scale S] [--results FOLDER]`: see the package."""
 
 from __future__ import annotations
 

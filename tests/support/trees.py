@@ -79,6 +79,7 @@ def _fill(directory: int, source: Source) -> None:
             case _:
                 os.mkdir(name, dir_fd=directory)
                 with _opened(name, directory) as below:
+                    os.fchmod(below, 0o755)
                     _fill(below, what)
     os.utime(directory, ns=(MTIME, MTIME))
 

@@ -11,9 +11,19 @@ import pytest
 
 from tests.support.blobs import seeded
 from tests.support.publishing import Publisher, fill
-from tests.support.trees import many, odd
+from tests.support.trees import Sparse, many, odd
 
 MIB = 1 << 20
+
+
+def test_the_blobs_of_a_tree_never_change(publisher: Publisher, top: Path) -> None:
+    """Whoever changes one of these makes every tree that was published before be stored anew."""
+    fill(top, {**many(6_000, 1_500, 3_000), b"large": seeded(1, 9 * MIB), b"sparse": Sparse(3 * MIB, {MIB: b"x"})})
+    manifest = publisher.publish(top).manifest
+    assert manifest.root.digest == "0284022aa591dcde6ca5e9b81601c0e9d2342ab2a0e926532d20e62b117e790e"
+    assert (manifest.inventory.blobs, manifest.inventory.bytes) == (11, 18_867_833)
+    (part,) = manifest.inventory.parts
+    assert part.blob == "1db672ab637b6b6051dad0207d98710ac0e94f4fff5f463126d420835360e0ea"
 
 
 def test_the_same_tree_has_the_same_root_digest_whatever_its_times(publisher: Publisher, top: Path) -> None:

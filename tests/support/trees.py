@@ -60,6 +60,7 @@ def build(top: Path, source: Source) -> Path:
     """Make the directory `top` hold `source`, every time MTIME unless it says otherwise; `top`."""
     top.mkdir(parents=True, exist_ok=True)
     with _opened(os.fsencode(top), None) as descriptor:
+        os.fchmod(descriptor, 0o755)
         _fill(descriptor, source)
     return top
 

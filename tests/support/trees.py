@@ -100,6 +100,7 @@ def _write(directory: int, name: bytes, file: File) -> None:
 def _write_sparse(directory: int, name: bytes, file: Sparse) -> None:
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=directory)
     try:
+        os.fchmod(descriptor, 0o644)
         os.ftruncate(descriptor, file.size)
         for offset, data in file.data.items():
             os.pwrite(descriptor, data, offset)

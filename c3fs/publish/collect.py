@@ -153,19 +153,23 @@ class Collector:
 
     def _want(self, base: int, output: bytes, want: Wanted) -> None:
         """Add the output to what is wanted, if it is there."""
-        parts = scan.parts_of(output)
-        match scan.kind_at(base, parts):
-            case None:
-                self._warn(output, "does not exist; nothing was collected for it")
-                return
-            case Kind.SYMLINK:
-                self._fail(CollectError(output, "leads through a symlink; an output is a directory of the job's own"))
-                return
-            case Kind.DIRECTORY:
-                pass
-            case kind:
-                self._warn(output, f"is a {kind}, not a directory; collected as it is")
-        want.add(parts)
+        try:
+            parts = scan.parts_of(output)
+            kind = scan.kind_at(base, parts)
+        except CollectError as error:
+            self._fail(error)
+            return
+        except OSError as error:
+            self._fail(_unreadable(output, error))
+            return
+        if kind is Kind.SYMLINK:
+            self._fail(CollectError(output, "leads through a symlink; an output is a directory of the job's own"))
+        elif kind is None:
+            self._warn(output, "does not exist; nothing was collected for it")
+        else:
+            want.add(parts)
+            if kind is Kind.FILE:
+                self._warn(output, "is a file, not a directory; collected as it is")
 
     def _level(self, descriptor: int, name: bytes, path: bytes, want: Wanted) -> _Level:
         about = os.fstat(descriptor)
@@ -179,6 +183,8 @@ class Collector:
         try:
             for _ in range(READ_TRIES):
                 kind = kind or scan.kind_of(level.descriptor, name)
+                if kind is not Kind.DIRECTORY and not level.want.at(name).whole:
+                    kind = None  # Only an output below it is wanted, and that was there a moment ago.
                 if kind is None or kind.special:
                     self._warn(_join(level, name), f"is a {kind}; not collected" if kind else _GONE)
                     return None

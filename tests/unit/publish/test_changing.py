@@ -153,6 +153,18 @@ def test_a_directory_or_symlink_that_turns_into_a_file(tmp_path: Path, what: Sou
     assert found.complete
 
 
+def test_a_directory_above_an_output_that_turns_into_a_file_is_not_collected(tmp_path: Path) -> None:
+    build(tmp_path, {b"a": b"1", b"work": {b"out": {b"x": b"2"}}})
+
+    def turn() -> None:
+        shutil.rmtree(tmp_path / "work")
+        (tmp_path / "work").write_bytes(b"secret")
+
+    found, decoded = collected(tmp_path, "a", "work/out", tick=Meddler(turn))
+    assert paths(decoded) == {b"a"}
+    assert found.warnings[1].startswith("work is gone")
+
+
 def test_a_file_removed_while_it_is_read_is_gone(tmp_path: Path) -> None:
     build(tmp_path, {b"artifacts": {b"a": b"1"}})
     found, decoded = collected(tmp_path, tick=Meddler((tmp_path / "artifacts" / "a").unlink))

@@ -88,6 +88,26 @@ def test_an_output_that_leads_through_a_symlink_is_refused(tmp_path: Path, outpu
     assert paths(decoded) == {b"artifacts", b"artifacts/a"}
 
 
+def test_an_output_that_cannot_be_looked_at() -> None:
+    with unprivileged() as base:
+        build(base, {b"artifacts": {b"a": b"1"}, b"closed": {b"out": {b"x": b"2"}}})
+        (base / "closed").chmod(0)
+        drop_rights()
+        with pytest.raises(CollectError, match="closed/out: cannot be read"):
+            collected(base, "closed/out")
+        found, decoded = collected(base, "closed/out", "/etc", "artifacts", best_effort=True)
+    assert not found.complete
+    assert len(found.warnings) == 2
+    assert paths(decoded) == {b"artifacts", b"artifacts/a"}
+
+
+def test_an_output_that_is_a_special_file_is_skipped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    found, decoded = collected(tmp_path, "pipe")
+    assert found.warnings == ["pipe is a fifo; not collected"]
+    assert paths(decoded) == set()
+
+
 def test_a_base_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CollectError, match="cannot be read"):
         collected(tmp_path / "nothing")

@@ -79,7 +79,7 @@ class Sandbox:
             return
         namespaces.enter()
         for above in make_mount_points([mount.target for mount in spec.mounts], spec.workdir):
-            self._log.line(f"what the job itself adds to {os.fsdecode(above)} vanishes with it")
+            self._log.line(f"note: what the script adds to {os.fsdecode(above)} itself is lost when the job ends")
 
     def _mount(self) -> SandboxResult | None:
         """A result if there is nothing to go on with."""

@@ -21,7 +21,7 @@ from c3fs.errors import CacheError
 
 log = logging.getLogger(__name__)
 
-PENDING_MAX: Final = 32 << 20
+PENDING_MAX: Final = 16 << 20
 """Bytes that may wait to be committed; the disk is then slower than the store, and caching would only add memory."""
 RENEW: Final = 0.05
 """Seconds a read transaction is used: pages that were freed since it began cannot be used again while it is open."""
@@ -30,7 +30,7 @@ IDLE: Final = 1.0
 PAUSE: Final = 30.0
 """Seconds without another try after a commit failed (full disk)."""
 COMMIT_TIMEOUT: Final = 20.0
-"""Seconds a commit may take, most of it waiting for another process to let go of LMDB's lock: 32 MiB take 0.2 s. After
+"""Seconds a commit may take, most of it waiting for another process to let go of LMDB's lock: 16 MiB take 0.1 s. After
 that this process goes on without the cache."""
 VERIFIED_MAX: Final = 200_000
 """Digests remembered as verified: 20 MB. Then they are forgotten, and verified again when touched."""

@@ -139,8 +139,10 @@ def guard(invocation: Invocation, action: Callable[[], int | None]) -> int:
     except BaseException as raised:  # noqa: BLE001 - the outermost guard: every error ends here, told
         error = leaf_of(raised)
         code = code_of(error)
-        if code == PIPE_CLOSED:
-            _discard_output()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard_output()  # what it refused once it would refuse again at the end, with a traceback of its own
         _tell(invocation, error, code)
     return code
 

@@ -16,7 +16,7 @@ Invariants
   next suspension: the FUSE reply is sent before that, and whoever keeps bytes longer copies them.
 
 Memory: blobs in flight are bounded by the limit on the store (cli.wiring), prefetched ones by the window, and the
-blobs served from memory (`recent`) by 32 MiB; the cache bounds what waits to be committed.
+blobs served from memory (`recent`) by 16 MiB; the cache bounds what waits to be committed.
 
 `recent` exists because the cache is allowed to refuse (full disk, broken environment): a reader of 128 KiB pieces
 must not fetch a 4 MiB blob 32 times then.

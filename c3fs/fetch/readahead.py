@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 WINDOW_MIN: Final = 4 << 20
-WINDOW_MAX: Final = 32 << 20
-"""Bytes. Fetched blobs wait in memory to be committed; 32 MiB keeps a mount under 150 MiB."""
+WINDOW_MAX: Final = 16 << 20
+"""Bytes. Fetched blobs wait in memory to be committed; 16 MiB keeps a mount under 150 MiB."""
 SLACK: Final = 2 << 20
 """Bytes: two of the kernel's requests of 1 MiB, the largest it sends."""
 STREAK: Final = 2

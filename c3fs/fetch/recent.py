@@ -7,8 +7,8 @@ from typing import Final
 
 from c3fs.core.digest import Buffer, Digest
 
-RECENT_MAX: Final = 32 << 20
-"""Bytes: eight of the largest blobs, a quarter of the memory a mount may use."""
+RECENT_MAX: Final = 16 << 20
+"""Bytes: four of the largest blobs, and a tenth of the memory a mount may use."""
 
 
 class Recent:

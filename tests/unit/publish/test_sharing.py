@@ -16,6 +16,11 @@ from tests.support.trees import Sparse, many, odd
 MIB = 1 << 20
 
 
+def every_path(top: Path) -> list[str]:
+    """Path.rglob of Python 3.11.2 stumbles over a symlink whose target is as long as one may be."""
+    return [os.path.join(directory, name) for directory, names, files in os.walk(top) for name in (*names, *files)]
+
+
 def test_the_blobs_of_a_tree_never_change(publisher: Publisher, top: Path) -> None:
     """Whoever changes one of these makes every tree that was published before be stored anew."""
     fill(top, {**many(6_000, 1_500, 3_000), b"large": seeded(1, 9 * MIB), b"sparse": Sparse(3 * MIB, {MIB: b"x"})})
@@ -29,7 +34,7 @@ def test_the_blobs_of_a_tree_never_change(publisher: Publisher, top: Path) -> No
 def test_the_same_tree_has_the_same_root_digest_whatever_its_times(publisher: Publisher, top: Path) -> None:
     fill(top, odd())
     first = publisher.publish(top)
-    for number, path in enumerate([*top.rglob("*"), top]):
+    for number, path in enumerate([*every_path(top), top]):
         os.utime(path, ns=(number, 10**18 + number), follow_symlinks=False)
     second = publisher.publish(top)
     assert first.manifest.root.digest == second.manifest.root.digest

@@ -181,7 +181,7 @@ def main() -> None:
         print(write(arguments.results, run.rows, run.memory))
         stamp = datetime.now(UTC).strftime("%Y-%m-%d")
         print(f"\n{stamp}, Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores; "
-              f"medians (min-max) of {arguments.rounds} rounds; {' '.join(sys.argv)}")  # fmt: skip
+              f"medians (min-max) of {arguments.rounds} rounds; {' '.join(['scripts/bench', *sys.argv[1:]])}")  # fmt: skip
 
 
 def bench(run: Run, scale: float) -> None:

@@ -180,8 +180,9 @@ def main() -> None:
         print()
         print(write(arguments.results, run.rows, run.memory))
         stamp = datetime.now(UTC).strftime("%Y-%m-%d")
-        print(f"\n{stamp}, Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores; "
-              f"medians (min-max) of {arguments.rounds} rounds; {' '.join(['scripts/bench', *sys.argv[1:]])}")  # fmt: skip
+        machine = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
+        command = " ".join(["scripts/bench", *sys.argv[1:]])
+        print(f"\n{stamp}, {machine}; medians (min-max) of {arguments.rounds} rounds; {command}")
 
 
 def bench(run: Run, scale: float) -> None:

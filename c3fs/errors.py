@@ -145,6 +145,25 @@ class IllegalTransitionError(ConflictError):
         self.wanted = wanted
 
 
+class OutdatedError(ConflictError):
+    """Somebody else has published a version since the one that this was made from."""
+
+    retryable = True
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"{ref}: a newer version was published meanwhile; try again")
+        self.ref = ref
+
+
+class InUseError(ConflictError):
+    """A published tree that a job which has not ended consumes."""
+
+    def __init__(self, ref: str, job_id: str) -> None:
+        super().__init__(f"{ref} is in use by {job_id}; wait for its end, or `c3 cancel {job_id}`")
+        self.ref = ref
+        self.job_id = job_id
+
+
 # --- blobs -----------------------------------------------------------------------------------------------
 
 
@@ -180,6 +199,16 @@ class BlobTooShortError(BlobError):
         super().__init__(digest, f"blob {digest} has {size} bytes, and a span needs {needed} of it")
         self.size = size
         self.needed = needed
+
+
+class SweptError(C3Error):
+    """Blobs that were found in the store may have been deleted by a gc that ran meanwhile."""
+
+    retryable = True
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"{ref}: a gc that ran meanwhile may have deleted blobs of it; publish it again")
+        self.ref = ref
 
 
 class StoreUnavailableError(C3Error):

@@ -35,6 +35,7 @@ from c3fs.errors import (
     SettingsError,
     StoreRefusedError,
     StoreUnavailableError,
+    SweptError,
 )
 
 OK: Final = 0
@@ -62,6 +63,7 @@ CODES: Final[dict[type[BaseException], int]] = {
     ConflictError: NOT_YET,
     BlobError: DAMAGED,
     StoreUnavailableError: UNAVAILABLE,
+    SweptError: UNAVAILABLE,
     DeadlineError: UNAVAILABLE,
     StoreRefusedError: LOCAL,
     DownloadError: LOCAL,

@@ -8,7 +8,7 @@ from typing import Final
 
 from c3fs.core.jobspec import DatasetMount, JobSpec, OutputDir, Placed, Script
 from c3fs.core.mountpoints import normalise, refuse_output, refuse_text
-from c3fs.core.ref import is_project, parse_ref
+from c3fs.core.ref import JOB_NAME_MAX, is_job_name, is_project, parse_ref
 from c3fs.core.yamltext import Field, Mapping, Node, Position, Scalar, Sequence, parse_yaml
 from c3fs.errors import InvalidRefError
 
@@ -21,10 +21,8 @@ _DATASET_KEYS: Final = ("ref", "mount")
 DATASETS_MAX: Final = 64
 """Each is a process that serves a mount."""
 
-_NAME_MAX: Final = 128
 _SLUG_MAX: Final = 63
 _TIME: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d)\Z")
-_NAME: Final = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NO_PLACE: Final = "/\0"
 """Stands for the working directory, which has no place yet; no path that was written holds a NUL."""
@@ -75,8 +73,8 @@ def _project(field: Field) -> str:
 
 def _name(field: Field) -> str:
     text = _word(field)
-    if len(text) > _NAME_MAX or not _NAME.match(text):
-        raise field.value.at.error(f"not a job's name: one line of at most {_NAME_MAX} characters, without slashes")
+    if not is_job_name(text):
+        raise field.value.at.error(f"not a job's name: one line of at most {JOB_NAME_MAX} characters, without slashes")
     return text
 
 

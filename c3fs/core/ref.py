@@ -2,11 +2,15 @@
 
     /jobs/<id>                        the artifacts of a job
     /projects/<p>/jobs/<id>           the same, said with its project
+    /projects/<p>/jobs/@last          those of the project's last job that SUCCEEDED
+    /projects/<p>/jobs/@name:<name>   likewise, of the jobs with that name
     /datasets/<name>[/@<version>]     an uploaded data set; @latest when no version is said
     /projects/<p>/data/<name>[/@<version>]
+    /projects/<p>/source[/@<version>] the project folder, as it was deployed
 
-Each may go on with a sub-path into the published tree. Text is str as the shell gives it, with bytes that
-are no UTF-8 as surrogate escapes (PEP 383).
+Each may go on with a sub-path into the published tree. A ref is *frozen* when it can never name another tree: a job by
+its id, anything else by the number of its version. Text is str as the shell gives it, with bytes that are no UTF-8 as
+surrogate escapes (PEP 383).
 """
 
 from __future__ import annotations
@@ -23,13 +27,19 @@ from c3fs.errors import InvalidNameError, InvalidRefError
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _DATASET = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
 _VERSION = re.compile(r"@(?:latest|v[1-9][0-9]{0,8})\Z")
+_NAMED: Final = "@name:"
+LAST: Final = "@last"
+LATEST: Final = "latest"
+_JOB_NAME = re.compile(r"[^\s/\x00-\x1f\x7f](?:[^/\x00-\x1f\x7f]*[^\s/\x00-\x1f\x7f])?\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LENGTH_MAX: Final = 4096
+JOB_NAME_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """`kind` is "job" or "dataset", `name` the job's id or the data set's name, `sub` the sub-path."""
+    """`kind` is "job", "dataset" or "source"; `name` the job's id, `@last` or `@name:<name>`, the data set's name, or
+    "source"; `version` "latest" or "v" and a number; `sub` the sub-path."""
 
     kind: str
     name: str
@@ -45,13 +55,40 @@ class Ref:
         """The ref without its sub-path."""
         if self.kind == "job":
             return f"/jobs/{self.name}" if self.project is None else f"/projects/{self.project}/jobs/{self.name}"
-        base = f"/datasets/{self.name}" if self.project is None else f"/projects/{self.project}/data/{self.name}"
-        return base if self.version is None else f"{base}/@{self.version}"
+        return self.base if self.version is None else f"{self.base}/@{self.version}"
+
+    @property
+    def base(self) -> str:
+        """The head without project, if it is a job's, or without version."""
+        if self.kind == "job":
+            return f"/jobs/{self.name}"
+        if self.kind == "source":
+            return f"/projects/{self.project}/source"
+        return f"/datasets/{self.name}" if self.project is None else f"/projects/{self.project}/data/{self.name}"
+
+    @property
+    def number(self) -> int | None:
+        """Of the version, when one is said and it is not the latest."""
+        return None if self.version in (None, LATEST) else int(self.version.removeprefix("v"))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it names the same tree for ever."""
+        return not self.name.startswith("@") if self.kind == "job" else self.number is not None
+
+    @property
+    def job_name(self) -> str | None:
+        """That of `@name:<name>`."""
+        return self.name.removeprefix(_NAMED) if self.name.startswith(_NAMED) else None
 
     @property
     def last(self) -> str:
         """The last part, which names a mount point when none is said."""
-        return os.fsdecode(self.sub[-1]) if self.sub else self.name
+        if self.sub:
+            return os.fsdecode(self.sub[-1])
+        if self.name == LAST and self.project is not None:
+            return self.project
+        return self.job_name or self.name
 
     def without_sub(self) -> Ref:
         return replace(self, sub=())
@@ -59,6 +96,10 @@ class Ref:
 
 def is_project(text: str) -> bool:
     return _PROJECT.match(text) is not None
+
+
+def is_job_name(text: str) -> bool:
+    return len(text) <= JOB_NAME_MAX and _JOB_NAME.match(text) is not None
 
 
 def parse_ref(text: str) -> Ref:
@@ -75,24 +116,39 @@ def parse_ref(text: str) -> Ref:
         case ["jobs", job_id, *sub]:
             return Ref("job", _job_id(text, job_id), sub=_sub(text, sub))
         case ["projects", project, "jobs", job_id, *sub]:
-            return Ref("job", _job_id(text, job_id), _project(text, project), sub=_sub(text, sub))
+            return Ref("job", _job(text, job_id), _project(text, project), sub=_sub(text, sub))
         case ["datasets", name, *rest]:
-            return _dataset(text, name, None, rest)
+            return _versioned(text, "dataset", _dataset(text, name), None, rest)
         case ["projects", project, "data", name, *rest]:
-            return _dataset(text, name, _project(text, project), rest)
+            return _versioned(text, "dataset", _dataset(text, name), _project(text, project), rest)
+        case ["projects", project, "source", *rest]:
+            return _versioned(text, "source", "source", _project(text, project), rest)
         case _:
             raise InvalidRefError(text, "it names no job and no data set")
 
 
-def _dataset(text: str, name: str, project: str | None, rest: list[str]) -> Ref:
-    if not _DATASET.match(name):
-        raise InvalidRefError(text, f"{name!r} is not a data set's name (letters, digits, '.', '_', '-')")
+def _versioned(text: str, kind: str, name: str, project: str | None, rest: list[str]) -> Ref:
     version = None
     if rest and rest[0].startswith("@"):
         if not _VERSION.match(rest[0]):
             raise InvalidRefError(text, f"{rest[0]!r} is not a version (@latest, @v1, @v2, …)")
         version, rest = rest[0][1:], rest[1:]
-    return Ref("dataset", name, project, version, _sub(text, rest))
+    return Ref(kind, name, project, version, _sub(text, rest))
+
+
+def _dataset(text: str, name: str) -> str:
+    if not _DATASET.match(name):
+        raise InvalidRefError(text, f"{name!r} is not a data set's name (letters, digits, '.', '_', '-')")
+    return name
+
+
+def _job(text: str, name: str) -> str:
+    """A job of a project: by its id, or which of the project's jobs it is."""
+    if name == LAST or (name.startswith(_NAMED) and is_job_name(name.removeprefix(_NAMED))):
+        return name
+    if name.startswith("@"):
+        raise InvalidRefError(text, f"{name!r} is neither @last nor @name:<a job's name>")
+    return _job_id(text, name)
 
 
 def _job_id(text: str, job_id: str) -> str:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final, TypeVar
 
 import trio
 
 from c3fs.core.digest import Digest
-from c3fs.core.manifest import FORMAT, Inventory, Manifest, Part, encode_inventory
+from c3fs.core.manifest import FORMAT, Inventory, Manifest, Part, Root, encode_inventory
 from c3fs.core.ref import parse_ref
+from c3fs.errors import SweptError
 from c3fs.publish.collect import Collected, Collector
 from c3fs.publish.upload import Sender, UploadCounts, upload
-from c3fs.registry.base import Registry
+from c3fs.registry.base import Registration, Registry
 from c3fs.store.base import Store
+
+T = TypeVar("T")
+
+SWEPT_PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""Seconds between tries when a gc has come in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +50,39 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What publishing did. `charged` are the bytes no manifest of the account named before."""
+    """What publishing did."""
 
-    manifest: Manifest
+    registration: Registration
     warnings: tuple[str, ...]
     uploaded_blobs: int
     uploaded_bytes: int
     reused_blobs: int
-    charged: int
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.registration.manifest
+
+    @property
+    def charged(self) -> int:
+        """Bytes that no manifest of the account named before."""
+        return self.registration.charged
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What was collected, with every blob that its tree needs stored: `blobs` has their sizes."""
+
+    root: Root
+    blobs: dict[Digest, int]
+    inventory: Inventory
+    parts: dict[Digest, int]
+    warnings: tuple[str, ...]
+    complete: bool
+    counts: UploadCounts
+
+    def named(self) -> list[tuple[Digest, int]]:
+        """What a manifest of this tree is registered with."""
+        return [*self.blobs.items(), *self.parts.items()]
 
 
 async def publish_outputs(
@@ -68,6 +100,22 @@ async def publish_outputs(
     is no error: what is stored is not stored twice, and the registry takes the same tree under the same ref.
     """
     parse_ref(request.ref)
+
+    async def attempt(mark: int) -> Published:
+        uploaded = await collect_and_upload(request, store, progress=progress)
+        complete = request.complete and uploaded.complete
+        manifest = Manifest(FORMAT, request.ref, timestamp(now()), complete, uploaded.root, uploaded.inventory)
+        registration = await registry.register(manifest, uploaded.named(), mark=mark)
+        counts = uploaded.counts
+        return Published(registration, uploaded.warnings, counts.blobs, counts.bytes, counts.reused)
+
+    return await while_swept(registry, attempt)
+
+
+async def collect_and_upload(
+    request: PublishRequest, store: Store, *, progress: Callable[[Progress], None] | None = None
+) -> Uploaded:
+    """Publishing without its last step: everything is stored, and nothing names it yet."""
     read = 0
     counts = UploadCounts()
 
@@ -83,22 +131,32 @@ async def publish_outputs(
     def produce(sender: Sender) -> tuple[Collected, Inventory]:
         collector = Collector(request.base, request.outputs, sender, request.best_effort, tick)
         collected = collector.run()
-        return collected, _inventory(collected.blobs, sender.emit)
+        return collected, write_inventory(collected.blobs, sender.emit)
 
     collected, inventory = await upload(
         produce, store, counts=counts, on_change=report, may_lose=request.best_effort
     )  # fmt: skip
-    complete = request.complete and collected.complete
-    manifest = Manifest(FORMAT, request.ref, _timestamp(now()), complete, collected.root, inventory)
-    named = [*collected.blobs.items(), *((Digest.parse(part.blob), part.size) for part in inventory.parts)]
-    registration = await registry.register(manifest, named)
     report()
-    return Published(
-        manifest, tuple(collected.warnings), counts.blobs, counts.bytes, counts.reused, registration.charged
-    )
+    parts = {Digest.parse(part.blob): part.size for part in inventory.parts}
+    warnings = tuple(collected.warnings)
+    return Uploaded(collected.root, collected.blobs, inventory, parts, warnings, collected.complete, counts)
 
 
-def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, bytes], None]) -> Inventory:
+async def while_swept(registry: Registry, attempt: Callable[[int], Awaitable[T]]) -> T:
+    """Run `attempt(mark)` until no gc has come in between; SweptError when one always does.
+
+    A gc that is under way may be so for the time it was given: the pauses sum up to two minutes.
+    """
+    for pause in SWEPT_PAUSES:
+        try:
+            return await attempt(await registry.mark())
+        except SweptError:
+            await trio.sleep(pause)
+    return await attempt(await registry.mark())
+
+
+def write_inventory(blobs: Mapping[Digest, int], emit: Callable[[Digest, bytes], None]) -> Inventory:
+    """The inventory of these blobs, whose parts are blobs themselves and go to `emit`."""
     parts: list[Part] = []
     for data in encode_inventory(blobs.items()):
         digest = Digest.of(data)
@@ -107,5 +165,6 @@ def _inventory(blobs: dict[Digest, int], emit: Callable[[Digest, bytes], None]) 
     return Inventory(len(blobs), sum(blobs.values()), tuple(parts))
 
 
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
+    """As a manifest has it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,21 +1,25 @@
-"""Jobs in SQL. Each function is part of a transaction that its caller makes."""
+"""Jobs and what they consumed in SQL. Each function is part of a transaction that its caller makes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from c3fs.core.job import FINAL, TRANSITIONS, JobState, Reason
 from c3fs.errors import ConflictError, IllegalTransitionError, JobNotFoundError
 from c3fs.registry.base import Job
-from c3fs.registry.schema import jobs
+from c3fs.registry.schema import SOURCE, consumed, jobs
+
+BATCH: Final = 500
+"""Values in one IN list: databases bound them, and none is faster with more."""
 
 
-def add_job(connection: Connection, account: str, job: Job) -> None:
-    """See c3fs.registry.base."""
+def insert_job(connection: Connection, account: str, job: Job) -> None:
+    """The record alone, without what the job consumes. Raises ConflictError."""
     values = {
         "id": job.id,
         "account": account,
@@ -29,6 +33,7 @@ def add_job(connection: Connection, account: str, job: Job) -> None:
         "created": job.created,
         "started": job.started,
         "finished": job.finished,
+        "cancel_requested": job.cancel_requested,
     }
     try:
         connection.execute(insert(jobs), values)
@@ -37,8 +42,8 @@ def add_job(connection: Connection, account: str, job: Job) -> None:
 
 
 def find_job(connection: Connection, account: str, job_id: str) -> Job | None:
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id, jobs.c.account == account)).one_or_none()
-    return None if row is None else _job(row)
+    found = read_jobs(connection, select(jobs).where(jobs.c.id == job_id, jobs.c.account == account))
+    return found[0] if found else None
 
 
 def get_job(connection: Connection, account: str, job_id: str) -> Job:
@@ -58,8 +63,18 @@ def list_jobs(
         query = query.where(jobs.c.project == project)
     if state is not None:
         query = query.where(jobs.c.state == state.value)
-    query = query.order_by(jobs.c.created.desc(), jobs.c.id.desc()).limit(limit)
-    return [_job(row) for row in connection.execute(query)]
+    return read_jobs(connection, newest_first(query).limit(limit))
+
+
+def newest_first(query: Select[Any]) -> Select[Any]:
+    return query.order_by(jobs.c.created.desc(), jobs.c.id.desc())
+
+
+def read_jobs(connection: Connection, query: Select[Any]) -> list[Job]:
+    """The jobs that a selection of whole rows finds, with what they consumed."""
+    rows = connection.execute(query).all()
+    refs = _consumed(connection, [row.id for row in rows])
+    return [_job(row, refs.get(row.id, {})) for row in rows]
 
 
 def move_job(
@@ -82,19 +97,50 @@ def move_job(
         values["started"] = now
     if state in FINAL:
         values["finished"] = now
-    origins = [origin.value for origin, allowed in TRANSITIONS.items() if state in allowed]
-    moved = connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.account == account, jobs.c.state.in_(origins))
-        .values(values)
-        .returning(*jobs.c)
-    ).one_or_none()
-    if moved is None:
+    origins = [origin for origin, allowed in TRANSITIONS.items() if state in allowed]
+    if not _update(connection, account, job_id, origins, values):
         raise IllegalTransitionError(job_id, get_job(connection, account, job_id).state.value, state.value)
-    return _job(moved)
+    return get_job(connection, account, job_id)
 
 
-def _job(row: Row[Any]) -> Job:
+def request_cancel(connection: Connection, account: str, job_id: str, now: datetime) -> Job:
+    """See c3fs.registry.base. The second request keeps the first one's time."""
+    if _update(
+        connection,
+        account,
+        job_id,
+        [JobState.PENDING],
+        {"state": JobState.CANCELED.value, "finished": now, "cancel_requested": now},
+    ):
+        return get_job(connection, account, job_id)
+    job = get_job(connection, account, job_id)
+    if job.state in FINAL:
+        raise IllegalTransitionError(job_id, job.state.value, JobState.CANCELED.value)
+    if job.cancel_requested is None:
+        _update(connection, account, job_id, [job.state], {"cancel_requested": now})
+    return get_job(connection, account, job_id)
+
+
+def _update(
+    connection: Connection, account: str, job_id: str, origins: Iterable[JobState], values: dict[str, object]
+) -> bool:
+    """Change the job if it is in one of the states `origins`; whether it was."""
+    states = [origin.value for origin in origins]
+    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.account == account, jobs.c.state.in_(states))
+    return connection.execute(statement.values(values)).rowcount == 1
+
+
+def _consumed(connection: Connection, ids: Sequence[str]) -> dict[str, dict[int, str]]:
+    """By job, and position in its spec."""
+    found: dict[str, dict[int, str]] = {}
+    for at in range(0, len(ids), BATCH):
+        query = select(consumed.c.job, consumed.c.position, consumed.c.ref)
+        for job, position, ref in connection.execute(query.where(consumed.c.job.in_(ids[at : at + BATCH]))):
+            found.setdefault(job, {})[position] = ref
+    return found
+
+
+def _job(row: Row[Any], refs: dict[int, str]) -> Job:
     return Job(
         id=row.id,
         project=row.project,
@@ -107,4 +153,7 @@ def _job(row: Row[Any]) -> Job:
         created=row.created,
         started=row.started,
         finished=row.finished,
+        inputs=tuple(ref for position, ref in sorted(refs.items()) if position != SOURCE),
+        source=refs.get(SOURCE),
+        cancel_requested=row.cancel_requested,
     )

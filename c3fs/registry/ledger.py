@@ -5,11 +5,13 @@ Each function is part of a transaction that its caller makes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, literal, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, exists, func, insert, literal, select, update
 
-from c3fs.registry.base import Balance, LedgerLine
+from c3fs.registry.base import Balance, LedgerLine, Usage
 from c3fs.registry.schema import accounts, ledger, manifest_blobs, manifests
 
 
@@ -58,3 +60,29 @@ def get_balance(connection: Connection, account: str, lines: int) -> Balance:
         .limit(lines)
     )
     return Balance(stored, quota, tuple(LedgerLine(*row) for row in connection.execute(newest)))
+
+
+def set_quota(connection: Connection, account: str, quota: int) -> None:
+    """See c3fs.registry.base."""
+    connection.execute(update(accounts).where(accounts.c.name == account).values(quota=quota))
+
+
+def get_usage(connection: Connection, account: str, manifest_ids: Sequence[int]) -> Usage:
+    """Of these manifests of the account together."""
+    # Written into the statement: there may be more of them than a database takes parameters.
+    ids: BindParameter[list[int]] = bindparam(
+        "ids", value=list(set(manifest_ids)), expanding=True, literal_execute=True
+    )
+    mine, other = manifest_blobs.alias("mine"), manifest_blobs.alias("other")
+    elsewhere = exists(
+        select(literal(1))
+        .select_from(other.join(manifests, manifests.c.id == other.c.manifest))
+        .where(other.c.digest == mine.c.digest, other.c.manifest.not_in(ids), manifests.c.account == account)
+    )
+    blobs = select(mine.c.digest, mine.c.size).distinct().where(mine.c.manifest.in_(ids))
+
+    def total(query: Select[Any, Any]) -> int:
+        found = query.subquery()
+        return int(connection.execute(select(func.coalesce(func.sum(found.c.size), 0))).scalar_one())
+
+    return Usage(total(blobs), total(blobs.where(~elsewhere)))

@@ -23,7 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of these tables. Any change of them is a new version."""
 
 DEFAULT_ACCOUNT: Final = "local"
@@ -91,9 +91,26 @@ jobs = Table(
     Column("created", UtcTime, nullable=False),
     Column("started", UtcTime),
     Column("finished", UtcTime),
+    Column("cancel_requested", UtcTime),
     Index("jobs_by_time", "account", "created", "id"),
     Index("jobs_by_project", "account", "project", "created", "id"),
     Index("jobs_by_state", "account", "state", "created", "id"),
+)
+
+SOURCE: Final = -1
+"""The position of a job's source among what it consumes."""
+
+consumed = Table(
+    "consumed",
+    metadata,
+    Column("job", String(32), ForeignKey("jobs.id"), primary_key=True),
+    # In the job's spec; SOURCE is its project folder.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("ref", FsPath, nullable=False),
+    # Of the manifest that `ref` names.
+    Column("base", String(256), nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("consumed_by_base", "base", "version"),
 )
 
 manifests = Table(
@@ -101,12 +118,22 @@ manifests = Table(
     metadata,
     Column("id", _Id, primary_key=True),
     Column("account", String(64), ForeignKey("accounts.name"), nullable=False),
-    # `/jobs/<id>` with version 0, or `/datasets/<name>` and `/projects/<p>/data/<name>` from version 1 on.
+    # Ref.base: `/jobs/<id>` with version 0; `/datasets/<name>`, `/projects/<p>/data/<name>`, `/projects/<p>/source`
+    # from version 1 on.
     Column("base", String(256), nullable=False),
     Column("version", Integer, nullable=False),
+    # The words of the base, to list them. No project where the ref has none.
+    Column("kind", String(16), nullable=False),
+    Column("project", String(64)),
+    Column("name", String(128), nullable=False),
     Column("complete", Boolean, nullable=False),
+    # The root's digest.
+    Column("root", LargeBinary(32), nullable=False),
     Column("body", Text, nullable=False),
+    # When the tree was removed. The row stays, without blobs: what was there once never becomes another tree.
+    Column("removed", UtcTime),
     UniqueConstraint("account", "base", "version", name="manifests_by_ref"),
+    Index("manifests_by_kind", "account", "kind", "project", "name"),
 )
 
 manifest_blobs = Table(
@@ -130,4 +157,22 @@ ledger = Table(
     Column("delta", BigInteger, nullable=False),
     Column("balance", BigInteger, nullable=False),
     Index("ledger_by_account", "account", "id"),
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    # Until then its gc may delete what it condemned, unless it has settled it before.
+    Column("expires", UtcTime, nullable=False),
+    Column("settled", Boolean, nullable=False),
+)
+
+condemned = Table(
+    "condemned",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("sweep", _Id, ForeignKey("sweeps.id"), primary_key=True, autoincrement=False),
+    Index("condemned_by_sweep", "sweep"),
+    sqlite_with_rowid=False,
 )

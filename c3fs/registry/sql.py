@@ -1,9 +1,9 @@
-"""The registry in a SQL database: c3fs.registry.base over jobs, manifests and ledger."""
+"""The registry in a SQL database: the calls of c3fs.registry.base, each one transaction in a worker thread."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Self, TypeVar
@@ -15,12 +15,10 @@ from c3fs.core.digest import Digest
 from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import Manifest
 from c3fs.core.ref import Ref
-from c3fs.errors import StoreRefusedError
-from c3fs.registry.base import Balance, Job, Registration
+from c3fs.errors import InvalidRefError, StoreRefusedError
+from c3fs.registry import consumed, jobs, ledger, manifests, refs, sweeps
+from c3fs.registry.base import Balance, Job, Registration, Sweep, Usage
 from c3fs.registry.database import CONNECTIONS, LOCK_WAIT_S, Database, sqlite_path
-from c3fs.registry.jobs import add_job, get_job, list_jobs, move_job
-from c3fs.registry.ledger import get_balance
-from c3fs.registry.manifests import find_manifest, make_entry, register
 from c3fs.registry.schema import DEFAULT_ACCOUNT, DEFAULT_QUOTA, VERSION, accounts, metadata, schema_version
 from c3fs.store.oserrors import mapped
 
@@ -85,36 +83,92 @@ class SqlRegistry:
         self._database.close()
 
     async def add_job(self, job: Job) -> None:
-        """See c3fs.registry.base, as for all below."""
-        await self._write(lambda connection: add_job(connection, self._account, job))
+        """See c3fs.registry.base, as for all below. Also raises InvalidRefError."""
+        await self._write(lambda connection: consumed.add_job(connection, self._account, job))
 
     async def job(self, job_id: str) -> Job:
-        return await self._read(lambda connection: get_job(connection, self._account, job_id))
+        return await self._read(lambda connection: jobs.get_job(connection, self._account, job_id))
 
     async def jobs(
         self, *, project: str | None = None, state: JobState | None = None, limit: int | None = None
     ) -> list[Job]:
-        return await self._read(lambda connection: list_jobs(connection, self._account, project, state, limit))
+        return await self._read(lambda connection: jobs.list_jobs(connection, self._account, project, state, limit))
 
     async def move_job(
         self, job_id: str, state: JobState, *, reason: Reason | None = None, exit_code: int | None = None
     ) -> Job:
         now = self._now()
         return await self._write(
-            lambda connection: move_job(connection, self._account, job_id, state, reason, exit_code, now)
+            lambda connection: jobs.move_job(connection, self._account, job_id, state, reason, exit_code, now)
         )
 
-    async def register(self, manifest: Manifest, blobs: Sequence[tuple[Digest, int]]) -> Registration:
+    async def request_cancel(self, job_id: str) -> Job:
+        now = self._now()
+        return await self._write(lambda connection: jobs.request_cancel(connection, self._account, job_id, now))
+
+    async def consumers(self, ref: Ref) -> list[Job]:
+        return await self._read(lambda connection: consumed.list_consumers(connection, self._account, ref))
+
+    async def mark(self) -> int:
+        now = self._now()
+        return await self._read(lambda connection: sweeps.mark(connection, now))
+
+    async def register(
+        self, manifest: Manifest, blobs: Sequence[tuple[Digest, int]], *, mark: int, onto: int | None = None
+    ) -> Registration:
         """Also raises InvalidFormatError and InvalidRefError. 100,000 blobs take a second."""
         now = self._now()
-        entry = await trio.to_thread.run_sync(make_entry, manifest, blobs)
-        return await self._write(lambda connection: register(connection, self._account, entry, now))
+        entry = await trio.to_thread.run_sync(manifests.make_entry, manifest, blobs, mark, onto)
+        return await self._write(lambda connection: manifests.register(connection, self._account, entry, now))
+
+    async def resolve(self, ref: Ref) -> Ref:
+        return await self._read(lambda connection: refs.resolve(connection, self._account, ref))
 
     async def manifest(self, ref: Ref) -> Manifest:
-        return await self._read(lambda connection: find_manifest(connection, self._account, ref))
+        return await self._read(lambda connection: refs.find_manifest(connection, self._account, ref))
+
+    async def artifacts(self, *, project: str | None = None) -> dict[str, Manifest]:
+        return await self._read(lambda connection: manifests.list_artifacts(connection, self._account, project))
+
+    async def versions(self, ref: Ref) -> list[Manifest]:
+        return await self._read(lambda connection: manifests.list_versions(connection, self._account, ref))
+
+    async def datasets(self, project: str | None = None) -> list[str]:
+        return await self._read(lambda connection: manifests.list_datasets(connection, self._account, project))
+
+    async def projects(self) -> list[str]:
+        return await self._read(lambda connection: manifests.list_projects(connection, self._account))
+
+    async def remove(self, refs: Sequence[Ref]) -> int:
+        """Also raises InvalidRefError."""
+        for ref in refs:
+            if not ref.frozen or ref.sub:
+                raise InvalidRefError(str(ref), "what is removed is one whole tree, by its id or version")
+        now = self._now()
+        return await self._write(lambda connection: manifests.remove(connection, self._account, refs, now))
+
+    async def usage(self, refs: Sequence[Ref]) -> Usage:
+        return await self._read(lambda connection: self._usage(connection, refs))
 
     async def balance(self, lines: int = 10) -> Balance:
-        return await self._read(lambda connection: get_balance(connection, self._account, lines))
+        return await self._read(lambda connection: ledger.get_balance(connection, self._account, lines))
+
+    async def set_quota(self, quota: int) -> None:
+        await self._write(lambda connection: ledger.set_quota(connection, self._account, quota))
+
+    async def named(self, digests: Collection[Digest]) -> set[Digest]:
+        return await self._read(lambda connection: sweeps.named(connection, digests))
+
+    async def condemn(self, digests: Collection[Digest], seconds: float) -> Sweep:
+        now = self._now()
+        return await self._write(lambda connection: sweeps.condemn(connection, digests, seconds, now))
+
+    async def settle(self, sweep: Sweep) -> None:
+        await self._write(lambda connection: sweeps.settle(connection, sweep))
+
+    def _usage(self, connection: Connection, named: Sequence[Ref]) -> Usage:
+        ids = [refs.find_id(connection, self._account, ref) for ref in named]
+        return ledger.get_usage(connection, self._account, ids)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         call = partial(self._database.read, work)

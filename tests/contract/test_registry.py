@@ -115,8 +115,8 @@ async def test_only_transitions_of_the_table_happen(registry: Registry, state: J
 
 async def test_a_registered_manifest_is_found_under_its_ref(registry: Registry, address: str) -> None:
     manifest = make_manifest("/datasets/glove/@v1", complete=False)
-    assert await registry.register(manifest, make_blobs(range(3))) == Registration(
-        sum(size for _, size in make_blobs(range(3))), created=True
+    assert await registry.register(manifest, make_blobs(range(3)), mark=0) == Registration(
+        sum(size for _, size in make_blobs(range(3))), True, manifest
     )
     with open_registry(address) as other:
         assert await other.manifest(parse_ref("/datasets/glove/@v1/some/sub-path")) == manifest
@@ -124,22 +124,22 @@ async def test_a_registered_manifest_is_found_under_its_ref(registry: Registry, 
 
 async def test_registering_again_does_nothing(registry: Registry) -> None:
     manifest = make_manifest("/datasets/glove/@v1")
-    await registry.register(manifest, make_blobs(range(3)))
+    await registry.register(manifest, make_blobs(range(3)), mark=0)
     before = await registry.balance()
-    assert await registry.register(manifest, make_blobs(range(3))) == Registration(0, created=False)
+    assert await registry.register(manifest, make_blobs(range(3)), mark=0) == Registration(0, False, manifest)
     assert await registry.balance() == before
 
 
 async def test_registering_again_at_another_time_keeps_the_first(registry: Registry) -> None:
     first = make_manifest("/datasets/glove/@v1")
-    await registry.register(first, make_blobs(range(3)))
+    await registry.register(first, make_blobs(range(3)), mark=0)
     again = msgspec.structs.replace(first, created="2031-01-01T00:00:00Z")
-    assert await registry.register(again, make_blobs(range(3))) == Registration(0, created=False)
+    assert await registry.register(again, make_blobs(range(3)), mark=0) == Registration(0, False, first)
     assert await registry.manifest(parse_ref("/datasets/glove/@v1")) == first
 
 
 async def test_another_tree_under_the_same_ref_is_refused(registry: Registry) -> None:
-    await registry.register(make_manifest("/jobs/" + job_id(1), "one"), make_blobs(range(3)))
+    await registry.register(make_manifest("/jobs/" + job_id(1), "one"), make_blobs(range(3)), mark=0)
     before = await registry.balance()
     for other in (
         make_manifest("/jobs/" + job_id(1), "another"),
@@ -147,15 +147,18 @@ async def test_another_tree_under_the_same_ref_is_refused(registry: Registry) ->
         make_manifest("/projects/demo/jobs/" + job_id(1), "another"),
     ):
         with pytest.raises(ConflictError, match=r"/jobs/job_1_abc123: another tree"):
-            await registry.register(other, make_blobs(range(9)))
+            await registry.register(other, make_blobs(range(9)), mark=0)
     assert await registry.balance() == before
     assert await registry.manifest(parse_ref("/jobs/" + job_id(1))) == make_manifest("/jobs/" + job_id(1), "one")
 
 
-@pytest.mark.parametrize("ref", ["/datasets/glove", "/datasets/glove/@latest", "/datasets/glove/@v1/sub"])
+@pytest.mark.parametrize(
+    "ref",
+    ["/datasets/glove/@latest", "/datasets/glove/@v1/sub", "/datasets/glove/sub", "/projects/demo/jobs/@last"],
+)
 async def test_refs_that_name_no_tree_are_refused(registry: Registry, ref: str) -> None:
     with pytest.raises(InvalidRefError):
-        await registry.register(make_manifest(ref), [])
+        await registry.register(make_manifest(ref), [], mark=0)
 
 
 async def test_manifests_that_break_the_format_are_refused(registry: Registry) -> None:
@@ -166,10 +169,10 @@ async def test_manifests_that_break_the_format_are_refused(registry: Registry) -
         msgspec.structs.replace(good, ref="/datasets/../@v1"),
     ):
         with pytest.raises(InvalidFormatError):
-            await registry.register(bad, [])
+            await registry.register(bad, [], mark=0)
     digest, size = make_blob(1)
     with pytest.raises(InvalidFormatError, match="bytes"):
-        await registry.register(good, [(digest, size), (digest, size + 1)])
+        await registry.register(good, [(digest, size), (digest, size + 1)], mark=0)
     with pytest.raises(RefNotFoundError):
         await registry.manifest(parse_ref("/datasets/glove"))
 
@@ -177,7 +180,7 @@ async def test_manifests_that_break_the_format_are_refused(registry: Registry) -
 async def test_versions_of_a_data_set(registry: Registry) -> None:
     for base in ("/datasets/glove", "/projects/p/data/glove"):
         for version in (2, 10, 9):
-            await registry.register(make_manifest(f"{base}/@v{version}"), [])
+            await registry.register(make_manifest(f"{base}/@v{version}"), [], mark=0)
         for spelt, found in (("", 10), ("/@latest", 10), ("/@v2", 2), ("/@v9/sub", 9)):
             assert (await registry.manifest(parse_ref(base + spelt))).ref == f"{base}/@v{found}"
     for ref in ("/datasets/glove/@v3", "/datasets/other", "/projects/q/data/glove", "/projects/p/data/glove/@v1"):
@@ -190,7 +193,7 @@ async def test_a_jobs_artifacts_exist_when_it_has_ended(registry: Registry) -> N
     with pytest.raises(RefNotFoundError, match="no such ref"):
         await registry.manifest(parse_ref(ref))
     await bring(registry, 1, JobState.RUNNING)
-    await registry.register(make_manifest(ref), [])
+    await registry.register(make_manifest(ref), [], mark=0)
     with pytest.raises(JobNotFinishedError, match="is RUNNING"):
         await registry.manifest(parse_ref(ref))
     await registry.move_job(job_id(1), JobState.SUCCEEDED)
@@ -213,7 +216,7 @@ async def test_a_job_without_artifacts(registry: Registry, state: JobState) -> N
 async def test_a_jobs_ref_with_and_without_its_project_is_one(registry: Registry, registered: str) -> None:
     await bring(registry, 1, JobState.SUCCEEDED)
     manifest = make_manifest(registered)
-    await registry.register(manifest, make_blobs([1]))
+    await registry.register(manifest, make_blobs([1]), mark=0)
     for ref in (f"/jobs/{job_id(1)}", f"/projects/demo/jobs/{job_id(1)}"):
         assert await registry.manifest(parse_ref(ref)) == manifest
     assert (await registry.balance()).lines[0].ref == f"/jobs/{job_id(1)}"
@@ -222,7 +225,7 @@ async def test_a_jobs_ref_with_and_without_its_project_is_one(registry: Registry
 async def test_a_job_is_not_found_in_another_project(registry: Registry) -> None:
     await bring(registry, 1, JobState.SUCCEEDED)
     for number in (1, 2):
-        await registry.register(make_manifest(f"/jobs/{job_id(number)}"), [])
+        await registry.register(make_manifest(f"/jobs/{job_id(number)}"), [], mark=0)
     for number, project in ((1, "other"), (2, "demo")):
         with pytest.raises(RefNotFoundError):
             await registry.manifest(parse_ref(f"/projects/{project}/jobs/{job_id(number)}"))
@@ -238,9 +241,11 @@ async def test_an_account_is_charged_for_what_is_new(registry: Registry) -> None
     assert (empty.stored, empty.lines) == (0, ())
     assert empty.quota == 100 << 30
     sizes = [size for _, size in make_blobs(range(10))]
-    first = await registry.register(make_manifest("/datasets/a/@v1"), make_blobs(range(6)) + make_blobs(range(2)))
-    second = await registry.register(make_manifest("/datasets/a/@v2"), make_blobs(range(4, 10)))
-    third = await registry.register(make_manifest("/datasets/b/@v1"), make_blobs(range(2, 8)))
+    first = await registry.register(
+        make_manifest("/datasets/a/@v1"), make_blobs(range(6)) + make_blobs(range(2)), mark=0
+    )
+    second = await registry.register(make_manifest("/datasets/a/@v2"), make_blobs(range(4, 10)), mark=0)
+    third = await registry.register(make_manifest("/datasets/b/@v1"), make_blobs(range(2, 8)), mark=0)
     assert [first.charged, second.charged, third.charged] == [sum(sizes[:6]), sum(sizes[6:]), 0]
     balance = await registry.balance()
     assert balance.stored == sum(sizes)
@@ -255,7 +260,7 @@ async def test_an_account_is_charged_for_what_is_new(registry: Registry) -> None
 
 async def test_passing_the_quota_rejects_nothing(registry: Registry) -> None:
     huge = [(digest, 4 << 20) for digest, _ in make_blobs(range(26_000))]
-    await registry.register(make_manifest("/datasets/huge/@v1"), huge)
+    await registry.register(make_manifest("/datasets/huge/@v1"), huge, mark=0)
     balance = await registry.balance()
     assert balance.stored == 26_000 * (4 << 20) > balance.quota
 
@@ -263,7 +268,7 @@ async def test_passing_the_quota_rejects_nothing(registry: Registry) -> None:
 async def test_many_tasks_at_once(registry: Registry) -> None:
     async def live(number: int) -> None:
         await bring(registry, number, JobState.RUNNING)
-        await registry.register(make_manifest(f"/jobs/{job_id(number)}"), make_blobs(range(number, number + 3)))
+        await registry.register(make_manifest(f"/jobs/{job_id(number)}"), make_blobs(range(number, number + 3)), mark=0)
         await registry.move_job(job_id(number), JobState.SUCCEEDED)
         await registry.manifest(parse_ref(f"/projects/demo/jobs/{job_id(number)}"))
 
@@ -280,4 +285,4 @@ async def test_cancelling_a_call_does_no_harm(registry: Registry) -> None:
     with trio.move_on_after(0):
         await registry.add_job(make_job(2))
     assert (await registry.job(job_id(1))).id == job_id(1)
-    await registry.register(make_manifest("/datasets/a/@v1"), make_blobs([1]))
+    await registry.register(make_manifest("/datasets/a/@v1"), make_blobs([1]), mark=0)

@@ -120,12 +120,12 @@ async def check_sequence(registry: Registry, sequence: list[tuple[int, str, froz
     for version, content, blobs in sequence:
         manifest = make_manifest(f"/datasets/d/@v{version}", content)
         try:
-            done = await registry.register(manifest, make_blobs(blobs))
+            done = await registry.register(manifest, make_blobs(blobs), mark=0)
         except ConflictError:
             assert published[version] != content
         else:
             created = version not in published
-            assert done == Registration(size_of(set(blobs) - named) if created else 0, created)
+            assert done == Registration(size_of(set(blobs) - named) if created else 0, created, manifest)
             if created:
                 published[version] = content
                 named |= blobs

@@ -98,7 +98,7 @@ class Invoked:
                     inventory = Inventory(len(blobs), sum(size for _, size in blobs), ())
                     created = "2026-11-23T10:00:00.000Z"
                     manifest = Manifest(FORMAT, f"/jobs/{job_id}", created, complete, root, inventory)
-                    await registry.register(manifest, blobs)
+                    await registry.register(manifest, blobs, mark=0)
 
         trio.run(make)
         return job_id

@@ -90,7 +90,7 @@ async def add(registry: Registry, number: int) -> Answer:
 
 async def register(registry: Registry, ref: str, content: str, first: str, last: str) -> Answer:
     try:
-        done = await registry.register(make_manifest(ref, content), make_blobs(range(int(first), int(last))))
+        done = await registry.register(make_manifest(ref, content), make_blobs(range(int(first), int(last))), mark=0)
     except C3Error as error:
         return Answer(type(error).__name__)
     return Answer("", done.charged, done.created)

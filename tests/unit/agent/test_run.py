@@ -321,4 +321,4 @@ async def register(registry: SqlRegistry, job_id: str, *, complete: bool = True)
     root = Root("0" * 64, 0o755, 0, root_span(EMPTY_SPAN), 0, 0, 0)
     ref = f"/jobs/{job_id}"
     manifest = Manifest(FORMAT, ref, "2026-01-01T00:00:00Z", complete, root, Inventory(0, 0, ()))
-    await registry.register(manifest, [])
+    await registry.register(manifest, [], mark=0)

@@ -134,10 +134,10 @@ def test_the_manifest_is_registered_when_all_it_names_is_stored(
     register = publisher.registry.register
     stored: list[int] = []
 
-    async def registering(manifest: Manifest, blobs: list[tuple[Digest, int]]) -> object:
+    async def registering(manifest: Manifest, blobs: list[tuple[Digest, int]], *, mark: int) -> object:
         assert {digest for digest, _ in blobs} == set(publisher.store.blobs)
         stored.append(len(blobs))
-        return await register(manifest, blobs)
+        return await register(manifest, blobs, mark=mark)
 
     monkeypatch.setattr(publisher.registry, "register", registering)
     published = publisher.publish(top)

@@ -1,0 +1,97 @@
+"""What refs name, in SQL. Each function is part of a transaction that its caller makes.
+
+Every published tree has a row for ever; one that was removed is a row that says when. So a number is never given to
+another tree, and whoever asks for what is gone is told so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from c3fs.core.job import FINAL, JobState
+from c3fs.core.manifest import Manifest, decode_manifest
+from c3fs.core.ref import Ref
+from c3fs.errors import JobNotFinishedError, RefNotFoundError
+from c3fs.registry.base import Job
+from c3fs.registry.jobs import find_job, newest_first, read_jobs
+from c3fs.registry.schema import jobs, manifests
+
+
+def resolve(connection: Connection, account: str, ref: Ref) -> Ref:
+    """See c3fs.registry.base."""
+    return _found(connection, account, ref)[0]
+
+
+def find_manifest(connection: Connection, account: str, ref: Ref) -> Manifest:
+    """See c3fs.registry.base."""
+    return decode_manifest(_found(connection, account, ref)[1].body)
+
+
+def find_id(connection: Connection, account: str, ref: Ref) -> int:
+    """The id of the manifest that `ref` names; raises as `resolve` does."""
+    return _found(connection, account, ref)[1].id
+
+
+def row_at(connection: Connection, account: str, base: str, version: int) -> Row[Any] | None:
+    """The manifest of that base and version, also one that was removed."""
+    query = _rows(account, base).where(manifests.c.version == version)
+    return connection.execute(query).one_or_none()
+
+
+def newest(connection: Connection, account: str, base: str) -> Row[Any] | None:
+    """The highest version that was not removed."""
+    query = _rows(account, base).where(manifests.c.removed.is_(None)).order_by(manifests.c.version.desc())
+    return connection.execute(query.limit(1)).one_or_none()
+
+
+def _found(connection: Connection, account: str, ref: Ref) -> tuple[Ref, Row[Any]]:
+    if ref.kind == "job":
+        return _artifacts(connection, account, ref)
+    if ref.number is None:
+        row = newest(connection, account, ref.base)
+    else:
+        row = row_at(connection, account, ref.base, ref.number)
+    if row is None:
+        raise RefNotFoundError(ref.head)
+    _refuse_removed(ref.head, row)
+    return replace(ref, version=f"v{row.version}"), row
+
+
+def _artifacts(connection: Connection, account: str, ref: Ref) -> tuple[Ref, Row[Any]]:
+    job = find_job(connection, account, ref.name) if ref.frozen else _last(connection, account, ref)
+    # Without the job's record its manifest may be here all the same, but nobody can say then of which project it is.
+    if ref.project is not None and (job is None or job.project != ref.project):
+        raise RefNotFoundError(ref.head)
+    if job is not None and job.state not in FINAL:
+        raise JobNotFinishedError(job.id, job.state.value)
+    frozen = Ref("job", ref.name if job is None else job.id, sub=ref.sub)
+    row = row_at(connection, account, frozen.base, 0)
+    if row is None:
+        raise RefNotFoundError(ref.head) if job is None else RefNotFoundError(frozen.head, "has no artifacts")
+    _refuse_removed(frozen.head, row)
+    return frozen, row
+
+
+def _last(connection: Connection, account: str, ref: Ref) -> Job:
+    """The newest of the project's jobs that succeeded, or of those with a name; the newest is the one made last."""
+    query = select(jobs).where(
+        jobs.c.account == account, jobs.c.project == ref.project, jobs.c.state == JobState.SUCCEEDED.value
+    )
+    if ref.job_name is not None:
+        query = query.where(jobs.c.name == ref.job_name)
+    found = read_jobs(connection, newest_first(query).limit(1))
+    if not found:
+        raise RefNotFoundError(ref.head, "no such job has SUCCEEDED")
+    return found[0]
+
+
+def _refuse_removed(head: str, row: Row[Any]) -> None:
+    if row.removed is not None:
+        raise RefNotFoundError(head, f"was deleted on {row.removed:%Y-%m-%d}")
+
+
+def _rows(account: str, base: str) -> Select[Any]:
+    return select(manifests).where(manifests.c.account == account, manifests.c.base == base)

@@ -1,0 +1,82 @@
+"""Sweeps of gc in SQL: which blobs it may delete, and which registrations come too late for them.
+
+Each function is part of a transaction that its caller makes. Sweeps are numbered. A publisher notes, before it asks the
+store for the first time, a number up to which all sweeps are over (`mark`); what it finds in the store afterwards can
+only have been deleted by a later sweep, and registering looks whether one has condemned any of its blobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, delete, exists, func, insert, literal, select, update
+
+from c3fs.core.digest import Digest
+from c3fs.registry.base import Sweep
+from c3fs.registry.jobs import BATCH
+from c3fs.registry.schema import accounts, condemned, manifest_blobs, sweeps
+
+REMEMBERED: Final = timedelta(days=30)
+"""How long what was condemned is known; longer than any upload takes. Marks from before that are refused."""
+NOTHING: Final = Sweep(0, frozenset())
+
+
+def mark(connection: Connection, now: datetime) -> int:
+    """See c3fs.registry.base. All sweeps up to this number are settled or out of time."""
+    under_way = select(func.min(sweeps.c.id)).where(sweeps.c.settled.is_(False), sweeps.c.expires > now)
+    first = connection.execute(under_way).scalar_one()
+    if first is not None:
+        return first - 1
+    return connection.execute(select(func.max(sweeps.c.id))).scalar_one() or 0
+
+
+def condemn(connection: Connection, digests: Collection[Digest], seconds: float, now: datetime) -> Sweep:
+    """See c3fs.registry.base. Every account is locked, so no manifest is registered between looking and condemning."""
+    connection.execute(select(accounts.c.name).order_by(accounts.c.name).with_for_update()).all()
+    unnamed = set(digests) - named(connection, digests)
+    if not unnamed:
+        return NOTHING
+    _forget(connection, now)
+    values = {"expires": now + timedelta(seconds=seconds), "settled": False}
+    sweep = connection.execute(insert(sweeps).values(values).returning(sweeps.c.id)).scalar_one()
+    connection.execute(insert(condemned), [{"digest": digest, "sweep": sweep} for digest in sorted(unnamed)])
+    return Sweep(sweep, frozenset(unnamed))
+
+
+def settle(connection: Connection, sweep: Sweep) -> None:
+    """See c3fs.registry.base."""
+    connection.execute(update(sweeps).where(sweeps.c.id == sweep.id).values(settled=True))
+
+
+def swept_since(connection: Connection, manifest_id: int, mark: int) -> bool:
+    """Whether a sweep after `mark` may have deleted one of the manifest's blobs, as far as is known."""
+    remembered = connection.execute(select(func.min(sweeps.c.id))).scalar_one()
+    if remembered is not None and mark < remembered - 1:
+        return True
+    hit = (
+        select(literal(1))
+        .select_from(condemned.join(manifest_blobs, manifest_blobs.c.digest == condemned.c.digest))
+        .where(manifest_blobs.c.manifest == manifest_id, condemned.c.sweep > mark)
+    )
+    return bool(connection.execute(select(exists(hit))).scalar_one())
+
+
+def named(connection: Connection, digests: Collection[Digest]) -> set[Digest]:
+    """See c3fs.registry.base."""
+    asked = sorted(digests)
+    found: set[Digest] = set()
+    for at in range(0, len(asked), BATCH):
+        batch = [bytes(digest) for digest in asked[at : at + BATCH]]
+        query = select(manifest_blobs.c.digest).distinct().where(manifest_blobs.c.digest.in_(batch))
+        found.update(map(Digest, connection.execute(query).scalars()))
+    return found
+
+
+def _forget(connection: Connection, now: datetime) -> None:
+    """Sweeps of long ago. The newest stays, for numbers to go on from."""
+    newest = connection.execute(select(func.max(sweeps.c.id))).scalar_one()
+    old = select(sweeps.c.id).where(sweeps.c.expires < now - REMEMBERED, sweeps.c.id < (newest or 0))
+    connection.execute(delete(condemned).where(condemned.c.sweep.in_(old)))
+    connection.execute(delete(sweeps).where(sweeps.c.expires < now - REMEMBERED, sweeps.c.id < (newest or 0)))

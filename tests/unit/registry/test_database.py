@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_damage_that_is_met_later(tmp_path: Path) -> None:
 def test_a_manifest_is_not_trusted_because_the_registry_has_it(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     with SqlRegistry.open(url(path)) as registry:
-        trio.run(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([]))
+        trio.run(partial(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([]), mark=0))
     change(path, """UPDATE manifests SET body = replace(body, '"format":1', '"format":9')""")
     with SqlRegistry.open(url(path)) as registry, pytest.raises(InvalidFormatError, match="format 9"):
         trio.run(registry.manifest, parse_ref("/datasets/a"))
@@ -213,7 +214,7 @@ def test_a_transaction_that_fails_changes_nothing(tmp_path: Path) -> None:
         # No such account: registering breaks off after some statements, and the pool's connection is usable.
         for _ in range(6):
             with pytest.raises(Exception, match="No row was found"):
-                trio.run(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([1]))
+                trio.run(partial(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([1]), mark=0))
         assert trio.run(registry.jobs) == []
 
 
@@ -225,7 +226,7 @@ def test_times_come_from_the_clock(tmp_path: Path) -> None:
         trio.run(registry.move_job, job_id(1), JobState.SCHEDULING)
         running = trio.run(registry.move_job, job_id(1), JobState.RUNNING)
         ended = trio.run(registry.move_job, job_id(1), JobState.CANCELED)
-        trio.run(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([]))
+        trio.run(partial(registry.register, make_manifest("/datasets/a/@v1"), make_blobs([]), mark=0))
         assert (running.started, running.finished) == (times[1], None)
         assert (ended.started, ended.finished) == (times[1], times[2])
         assert trio.run(registry.balance).lines[0].at == times[3]

@@ -1,6 +1,7 @@
 """Stores keep blobs by digest: get, put, missing. One protocol (`base`), one file per mechanism.
 
     directory   files in a directory, put durably        memory     a dict
+    shelf       one of its 256 directories, locked       blobfile   whole files
     verified    recomputes the digest of what is got     retried    full-jitter retries of retryable errors
     limited     calls at once                            deadline   seconds a call
     counted     calls and bytes
@@ -21,6 +22,9 @@ Invariants
 - Identical puts are idempotent and may race; none is an error and none waits for the other. So nothing is
   locked: who publishes asks what is missing and puts that.
 - What has been put, or was found there by `missing`, survives a power cut (c3fs.store.directory).
+- gc lists and deletes by a protocol of its own (`base.SweepableStore`), which decorators of readers need not know. That
+  a blob which was found is not deleted before it is named is no store's business (c3fs.gc); a store promises that a
+  deletion which was cancelled, or slept, undoes nothing that it has answered since (c3fs.store.shelf).
 - Cancelling a call never leaves something half done and never waits for a disk that hangs.
 
 Failure: BlobMissingError and StoreRefusedError are permanent, StoreUnavailableError, DeadlineError and

@@ -5,21 +5,23 @@ name in `ab/` always stands for a whole blob that is on the disk; a process that
 in `tmp/`, which nothing reads and `sweep_temporary` removes.
 
 A blob that is found is as good as one that was put: the directory of its name is synced before the answer,
-for another process may have renamed it there a moment ago and not have come to its own fsync.
+for another process may have renamed it there a moment ago and not have come to its own fsync. While it is looked for,
+or renamed to its place, nobody can delete it (c3fs.store.shelf).
 
 Work is done in worker threads, one hop a call, at most THREADS at once. A call that is cancelled leaves its
 thread behind. A get's result is dropped. A put's thread looks, after it has read all of its data and before it
 renames, whether its caller is still there: if not, the caller may have changed the data already, and the file
-goes. If it is canceled after that look, the blob is stored whole: as the protocol allows.
+goes. If it is canceled after that look, the blob is stored whole: as the protocol allows. A delete's thread looks
+before each file.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import stat
 import time
 from collections.abc import Callable, Collection
+from itertools import groupby
 from threading import Event
 from typing import Final, TypeVar
 
@@ -27,19 +29,21 @@ import trio
 
 from c3fs.core.digest import Buffer, Digest
 from c3fs.core.span import BLOB_MAX
+from c3fs.store.base import SHELVES, Deleted, Shelf
 from c3fs.store.blobfile import FileWriter, read_file, sync_directory
 from c3fs.store.oserrors import mapped
+from c3fs.store.shelf import delete_files, shelf_held
 
 THREADS: Final = 8
 """Calls at once. Four fill the disk (c3fs.store.blobfile); twice that for disks with a longer way."""
 
 T = TypeVar("T")
 _TMP: Final = "tmp"
-_FAN_OUT: Final = tuple(f"{number:02x}" for number in range(256))
+_FAN_OUT: Final = tuple(f"{number:02x}" for number in range(SHELVES))
 
 
 class DirectoryStore:
-    """Behind c3fs.store.base.Store. The directory is made by the first put."""
+    """Behind c3fs.store.base.Store and SweepableStore. The directory is made by the first put."""
 
     def __init__(self, path: str, *, threads: int = THREADS) -> None:
         self._path = path
@@ -67,20 +71,34 @@ class DirectoryStore:
     async def missing(self, digests: Collection[Digest]) -> set[Digest]:
         """See c3fs.store.base. Costs a stat a digest, 5 us, and an fsync of each directory they are found in. No blob
         is empty: an empty file is what a power cut has left of one, and counts as missing."""
-        asked = set(digests)
+        asked = sorted(set(digests))
         return await self._in_thread(lambda: self._missing(asked))
 
+    async def shelf(self, prefix: int) -> Shelf:
+        """See c3fs.store.base. Costs a stat a file."""
+        return await self._in_thread(lambda: self._shelf(prefix))
+
+    async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
+        """See c3fs.store.base. Refused on a file system that has no locks."""
+        asked = sorted(digests)
+        left = Event()
+        try:
+            return await self._in_thread(lambda: self._delete(asked, lambda: not left.is_set() and allowed()))
+        finally:
+            left.set()
+
     async def sweep_temporary(self, older_than_s: float) -> int:
-        """Remove what killed processes left half-written, if nobody has written to it for that long, and
-        return how many files that were. A put that is alive takes seconds: an hour is safe."""
+        """See c3fs.store.base."""
         return await self._in_thread(lambda: self._sweep(time.time() - older_than_s))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
 
+    def _directory(self, first: int) -> str:
+        return f"{self._path}/{_FAN_OUT[first]}"
+
     def _file(self, digest: Digest) -> str:
-        name = str(digest)
-        return f"{self._path}/{name[:2]}/{name}"
+        return f"{self._directory(digest[0])}/{digest}"
 
     def _get(self, digest: Digest) -> bytes:
         path = self._file(digest)
@@ -88,26 +106,27 @@ class DirectoryStore:
             return read_file(path)
 
     def _put(self, digest: Digest, data: Buffer, left: Callable[[], bool]) -> None:
-        size = len(data)
-        assert size <= BLOB_MAX, f"a blob of {size} bytes"
-        path = self._file(digest)
-        with mapped(path):
-            if _size(path) != size:
-                try:
-                    self._write(path, data, left)
-                except FileNotFoundError:
-                    # The first put of all, or somebody has removed a directory.
-                    self._prepare()
-                    self._write(path, data, left)
-            if not left():
-                sync_directory(os.path.dirname(path))
+        assert len(data) <= BLOB_MAX, f"a blob of {len(data)} bytes"
+        with mapped(self._file(digest)):
+            try:
+                self._keep(digest, data, left)
+            except FileNotFoundError:
+                # The first put of all, or somebody has removed a directory.
+                self._prepare()
+                self._keep(digest, data, left)
 
-    def _write(self, path: str, data: Buffer, left: Callable[[], bool]) -> None:
-        temporary = f"{self._path}/{_TMP}/{os.path.basename(path)}.{secrets.token_hex(4)}"
+    def _keep(self, digest: Digest, data: Buffer, left: Callable[[], bool]) -> None:
+        with shelf_held(self._directory(digest[0])) as shelf:
+            if shelf.size(digest) == len(data):
+                shelf.sync()
+                return
+        temporary = f"{self._path}/{_TMP}/{digest}.{secrets.token_hex(4)}"
         try:
             self._writer.write(temporary, data)
-            if not left():
-                os.rename(temporary, path)
+            with shelf_held(self._directory(digest[0])) as shelf:
+                if not left():
+                    os.rename(temporary, self._file(digest))
+                    shelf.sync()
         finally:
             # Gone when it was renamed, and never made when the directory is missing.
             _remove(temporary)
@@ -121,12 +140,41 @@ class DirectoryStore:
         sync_directory(os.path.dirname(os.path.abspath(self._path)))
         os.makedirs(f"{self._path}/{_TMP}", exist_ok=True)
 
-    def _missing(self, digests: set[Digest]) -> set[Digest]:
+    def _missing(self, digests: list[Digest]) -> set[Digest]:
+        missing: set[Digest] = set()
         with mapped(self._path):
-            missing = {digest for digest in digests if not _size(self._file(digest))}
-            for directory in {os.path.dirname(self._file(digest)) for digest in digests - missing}:
-                sync_directory(directory)
+            for first, group in groupby(digests, key=lambda digest: digest[0]):
+                missing |= self._missing_on(first, set(group))
         return missing
+
+    def _missing_on(self, first: int, digests: set[Digest]) -> set[Digest]:
+        try:
+            with shelf_held(self._directory(first)) as shelf:
+                missing = {digest for digest in digests if not shelf.size(digest)}
+                if missing != digests:
+                    shelf.sync()
+                return missing
+        except FileNotFoundError:
+            return digests
+
+    def _shelf(self, prefix: int) -> Shelf:
+        with mapped(self._path):
+            try:
+                with shelf_held(self._directory(prefix)) as shelf:
+                    return shelf.list(_FAN_OUT[prefix])
+            except FileNotFoundError:
+                return Shelf([])
+
+    def _delete(self, digests: list[Digest], allowed: Callable[[], bool]) -> Deleted:
+        blobs = size = 0
+        with mapped(self._path):
+            for first, group in groupby(digests, key=lambda digest: digest[0]):
+                try:
+                    deleted = delete_files(self._directory(first), list(group), allowed)
+                except FileNotFoundError:
+                    continue
+                blobs, size = blobs + deleted.blobs, size + deleted.bytes
+        return Deleted(blobs, size)
 
     def _sweep(self, before: float) -> int:
         removed = 0
@@ -140,15 +188,6 @@ class DirectoryStore:
                 if _modified(path) < before:
                     removed += _remove(path)
         return removed
-
-
-def _size(path: str) -> int | None:
-    """Bytes in the file, or None if there is none."""
-    try:
-        found = os.stat(path, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _modified(path: str) -> float:

@@ -25,6 +25,7 @@ REFUSED: Final[dict[int, str]] = {
     errno.EEXIST: "something that is no directory is in the way; move it elsewhere",
     errno.EISDIR: "a directory is in the way; move it elsewhere",
     errno.EFBIG: "no blob is that large; remove the file, or allow files of 4 MiB (ulimit -f)",
+    errno.EOPNOTSUPP: "that file system knows no locks; choose a C3_HOME on a local disk",
     errno.ENAMETOOLONG: "choose a shorter C3_HOME",
 }
 """What no second try mends, with what does. All other errors (EIO, EMFILE, ESTALE, …) may pass."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import trio
 
 from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import C3Error
+from c3fs.store.base import Deleted, Shelf
 from c3fs.store.memory import MemoryStore
 
 
@@ -35,6 +36,18 @@ class ScriptedStore:
     async def missing(self, digests: Collection[Digest]) -> set[Digest]:
         await self._step("missing")
         return await self.inner.missing(digests)
+
+    async def shelf(self, prefix: int) -> Shelf:
+        await self._step("shelf")
+        return await self.inner.shelf(prefix)
+
+    async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
+        await self._step("delete")
+        return await self.inner.delete(digests, allowed)
+
+    async def sweep_temporary(self, older_than_s: float) -> int:
+        await self._step("sweep_temporary")
+        return await self.inner.sweep_temporary(older_than_s)
 
     async def _step(self, call: str) -> None:
         self.calls.append(call)

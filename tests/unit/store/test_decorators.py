@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
@@ -11,10 +11,11 @@ from trio.testing import wait_all_tasks_blocked
 from c3fs.core.digest import Digest
 from c3fs.core.span import BLOB_MAX
 from c3fs.errors import BlobCorruptError, BlobMissingError, DeadlineError, StoreUnavailableError
-from c3fs.store.base import Store
+from c3fs.store.base import Deleted, Shelf, Store
 from c3fs.store.counted import Counted, StoreCounts
-from c3fs.store.deadline import Deadline
+from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.limited import Limited
+from c3fs.store.memory import MemoryStore
 from c3fs.store.retried import Retried, Retry
 from c3fs.store.verified import INLINE_MAX, Verified
 from tests.support.blobs import seeded
@@ -117,19 +118,35 @@ async def test_counted_counts_what_succeeded() -> None:
 # --- Deadline --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", ["get", "put", "missing"])
+@pytest.mark.parametrize("call", ["get", "put", "missing", "shelf", "delete", "sweep_temporary"])
 @on_mock_clock
 async def test_deadline_ends_a_call_that_hangs(call: str) -> None:
-    store = Deadline(ScriptedStore(1000.0), 5)
-    calls = {
+    hanging = ScriptedStore(1000.0)
+    store, swept = Deadline(hanging, 5), SweepDeadline(hanging, 5)
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
         "get": lambda: store.get(DIGEST),
         "put": lambda: store.put(DIGEST, BLOB),
         "missing": lambda: store.missing([DIGEST]),
+        "shelf": lambda: swept.shelf(0),
+        "delete": lambda: swept.delete([DIGEST], lambda: True),
+        "sweep_temporary": lambda: swept.sweep_temporary(0),
     }
     with pytest.raises(DeadlineError, match=r"did not finish in 5 s") as caught:
         await calls[call]()
     assert caught.value.retryable
     assert trio.current_time() == 5
+
+
+async def test_what_gc_asks_passes_through() -> None:
+    inner = MemoryStore()
+    store = SweepDeadline(inner, 5)
+    assert await store.shelf(DIGEST[0]) == Shelf([])
+    await inner.put(DIGEST, BLOB)
+    [blob] = (await store.shelf(DIGEST[0])).blobs
+    assert (blob.digest, blob.size) == (DIGEST, len(BLOB))
+    assert await store.delete([DIGEST], lambda: False) == Deleted(0, 0)
+    assert await store.delete([DIGEST], lambda: True) == Deleted(1, len(BLOB))
+    assert await store.sweep_temporary(0) == 0
 
 
 @on_mock_clock

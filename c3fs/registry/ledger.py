@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, case, exists, func, insert, literal, select, update
 
 from c3fs.registry.base import Balance, LedgerLine, Usage
 from c3fs.registry.schema import accounts, ledger, manifest_blobs, manifests
@@ -73,16 +72,14 @@ def get_usage(connection: Connection, account: str, manifest_ids: Sequence[int])
     ids: BindParameter[list[int]] = bindparam(
         "ids", value=list(set(manifest_ids)), expanding=True, literal_execute=True
     )
-    mine, other = manifest_blobs.alias("mine"), manifest_blobs.alias("other")
+    mine = select(manifest_blobs.c.digest, manifest_blobs.c.size).where(manifest_blobs.c.manifest.in_(ids)).distinct()
+    blobs, other = mine.subquery("blobs"), manifest_blobs.alias("other")
     elsewhere = exists(
         select(literal(1))
         .select_from(other.join(manifests, manifests.c.id == other.c.manifest))
-        .where(other.c.digest == mine.c.digest, other.c.manifest.not_in(ids), manifests.c.account == account)
+        .where(other.c.digest == blobs.c.digest, other.c.manifest.not_in(ids), manifests.c.account == account)
     )
-    blobs = select(mine.c.digest, mine.c.size).distinct().where(mine.c.manifest.in_(ids))
-
-    def total(query: Select[Any, Any]) -> int:
-        found = query.subquery()
-        return int(connection.execute(select(func.coalesce(func.sum(found.c.size), 0))).scalar_one())
-
-    return Usage(total(blobs), total(blobs.where(~elsewhere)))
+    stored = func.coalesce(func.sum(blobs.c.size), 0)
+    unique = func.coalesce(func.sum(case((elsewhere, 0), else_=blobs.c.size)), 0)
+    found = connection.execute(select(stored, unique).select_from(blobs)).one()
+    return Usage(int(found[0]), int(found[1]))

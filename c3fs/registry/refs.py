@@ -6,6 +6,7 @@ another tree, and whoever asks for what is gone is told so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from c3fs.core.manifest import Manifest, decode_manifest
 from c3fs.core.ref import Ref
 from c3fs.errors import JobNotFinishedError, RefNotFoundError
 from c3fs.registry.base import Job
-from c3fs.registry.jobs import find_job, newest_first, read_jobs
+from c3fs.registry.jobs import BATCH, find_job, newest_first, read_jobs
 from c3fs.registry.schema import jobs, manifests
 
 
@@ -33,6 +34,24 @@ def find_manifest(connection: Connection, account: str, ref: Ref) -> Manifest:
 def find_id(connection: Connection, account: str, ref: Ref) -> int:
     """The id of the manifest that `ref` names; raises as `resolve` does."""
     return _found(connection, account, ref)[1].id
+
+
+def find_ids(connection: Connection, account: str, refs: Sequence[Ref]) -> list[int]:
+    """The ids of the manifests that many frozen refs name. Raises RefNotFoundError."""
+    wanted = {(ref.base, ref.number or 0): ref for ref in refs}
+    bases = sorted({base for base, _ in wanted})
+    found: dict[tuple[str, int], int] = {}
+    for at in range(0, len(bases), BATCH):
+        query = select(manifests.c.base, manifests.c.version, manifests.c.id).where(
+            manifests.c.account == account,
+            manifests.c.base.in_(bases[at : at + BATCH]),
+            manifests.c.removed.is_(None),
+        )
+        found.update({(base, version): number for base, version, number in connection.execute(query)})
+    for key, ref in wanted.items():
+        if key not in found:
+            raise RefNotFoundError(ref.head)
+    return [found[key] for key in wanted]
 
 
 def row_at(connection: Connection, account: str, base: str, version: int) -> Row[Any] | None:

@@ -167,8 +167,7 @@ class SqlRegistry:
         await self._write(lambda connection: sweeps.settle(connection, sweep))
 
     def _usage(self, connection: Connection, named: Sequence[Ref]) -> Usage:
-        ids = [refs.find_id(connection, self._account, ref) for ref in named]
-        return ledger.get_usage(connection, self._account, ids)
+        return ledger.get_usage(connection, self._account, refs.find_ids(connection, self._account, named))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         call = partial(self._database.read, work)

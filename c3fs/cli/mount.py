@@ -33,23 +33,25 @@ def mount(invocation: Invocation, ref: str, mountpoint: str, foreground: bool, a
     """Mount REF at MOUNTPOINT, an existing directory, read-only.
 
     Returns when the mount is live; exit code 0 says that it is. A REF with a sub-path mounts that directory
-    alone. `c3fs umount MOUNTPOINT` ends it.
+    alone; one that reads @last or @latest mounts what that is now, for ever. `c3fs umount MOUNTPOINT` ends it.
 
     \b
     Example: c3fs mount /jobs/job_1700000000000_abc123 /mnt/model
     """
-    parsed = parse_ref(ref)
+    asked = parse_ref(ref)
     settings = load_settings()
-    manifest = run_async(lambda: _resolve(settings, parsed))
+    frozen, manifest = run_async(lambda: _resolve(settings, asked))
+    if not asked.frozen:
+        note(f"{asked.head} is {frozen.head}", "c3fs")
     target = os.path.realpath(mountpoint)
     log = os.path.join(settings.logs_directory, launch.log_name(target))
     with _alone(log, target):
         _check_mountpoint(target)
         plan = MountPlan(
             manifest=manifest.encode(),
-            sub=parsed.sub,
+            sub=frozen.sub,
             mountpoint=os.fsencode(target),
-            source=os.fsencode(str(parsed)),
+            source=os.fsencode(str(frozen)),
             storage=settings.storage,
             allow_other=allow_other,
             log=None if foreground else os.fsencode(log),
@@ -60,16 +62,17 @@ def mount(invocation: Invocation, ref: str, mountpoint: str, foreground: bool, a
         launch.start(plan, log)
 
 
-async def _resolve(settings: Settings, ref: Ref) -> Manifest:
-    """The manifest, once it is sure that the ref can be mounted."""
+async def _resolve(settings: Settings, ref: Ref) -> tuple[Ref, Manifest]:
+    """The frozen ref and its manifest, once it is sure that it can be mounted."""
     async with open_registry(settings) as registry:
-        manifest = await registry.manifest(ref)
+        frozen = await registry.resolve(ref)
+        manifest = await registry.manifest(frozen)
     if ref.sub:
         async with reading(settings.storage) as reader:
             await directory_at(reader.view(manifest).tree, ref.sub)
     if not manifest.complete:
         note(f"{ref.head} is incomplete: its job did not succeed, and some files were not collected", "c3fs")
-    return manifest
+    return frozen, manifest
 
 
 @contextmanager

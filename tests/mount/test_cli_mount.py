@@ -68,6 +68,14 @@ def test_a_sub_path_mounts_that_directory_alone(home: Home, job: str, mnt: Path)
     assert (mnt / "large").stat().st_size == 700_000
 
 
+@pytest.mark.parametrize("which", ["@last", "@name:made"])
+def test_what_a_name_means_is_frozen_when_it_is_mounted(home: Home, job: str, mnt: Path, which: str) -> None:
+    done = home.c3fs("mount", f"/projects/made/jobs/{which}/out", str(mnt))
+    assert done.err == f"c3fs: /projects/made/jobs/{which} is /jobs/{job}\n"
+    assert (mnt / "answer").read_text() == "42\n"
+    assert f"/jobs/{job}/out" in [row["ref"] for row in home.c3fs("mounts", "--json").json]
+
+
 def test_the_serving_process_is_small_and_holds_no_folder(home: Home, job: str, mnt: Path) -> None:
     home.c3fs("mount", f"/jobs/{job}", "mnt")
     pid = server_of(mnt)

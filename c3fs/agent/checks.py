@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from c3fs.core.jobspec import JobSpec, MountPoint
+from msgspec import structs
+
+from c3fs.core.jobspec import DatasetMount, JobSpec, MountPoint
 from c3fs.core.mountpoints import normalise
 from c3fs.core.ref import parse_ref
 from c3fs.errors import JobNotFinishedError, NotFoundError
@@ -42,6 +44,23 @@ def _check_line_ends(spec: JobSpec, full: str, path: str) -> None:
     if windows:
         hint = rf"sed -i 's/\r$//' {path}"
         raise spec.error(spec.script, f"script {path!r} has Windows line ends, which bash cannot run; `{hint}`")
+
+
+async def freeze_refs(spec: JobSpec, registry: Registry) -> JobSpec:
+    """The spec with each ref frozen to what it names now, and what was written kept beside it.
+
+    Raises InvalidJobSpecError for a ref that names nothing, or whose job has not ended; StoreUnavailableError.
+    """
+    return structs.replace(spec, datasets=tuple([await _frozen(spec, dataset, registry) for dataset in spec.datasets]))
+
+
+async def _frozen(spec: JobSpec, dataset: DatasetMount, registry: Registry) -> DatasetMount:
+    written = parse_ref(dataset.ref)
+    try:
+        frozen = await registry.resolve(written)
+    except (NotFoundError, JobNotFinishedError) as error:
+        raise spec.error(dataset, str(error)) from error
+    return structs.replace(dataset, ref=str(frozen), asked="" if written.frozen else str(written))
 
 
 async def check_refs(spec: JobSpec, registry: Registry) -> tuple[str, ...]:

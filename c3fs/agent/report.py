@@ -18,6 +18,13 @@ def start(log: JobLog, job_id: str, spec: JobSpec) -> None:
     log.line(f"{job_id} of project {spec.project}: {spec.name}")
     if spec.ignored:
         log.line(f"ignored by the local runner: {', '.join(spec.ignored)}")
+    for line in frozen(spec):
+        log.line(line)
+
+
+def frozen(spec: JobSpec) -> list[str]:
+    """What the refs that were not frozen when they were written have come to."""
+    return [f"{dataset.asked} is {dataset.ref}" for dataset in spec.datasets if dataset.asked]
 
 
 def script(log: JobLog, result: SandboxResult) -> None:

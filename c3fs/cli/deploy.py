@@ -19,7 +19,8 @@ from functools import partial
 import click
 import trio
 
-from c3fs.agent.checks import check_refs, find_script, resolve_mount_points
+from c3fs.agent.checks import check_refs, find_script, freeze_refs, resolve_mount_points
+from c3fs.agent.report import frozen
 from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.cli import output
 from c3fs.cli.exits import DIFFERENT, run_async
@@ -55,7 +56,7 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
         job_name: train
         time: 01:30:00
         datasets:
-          - ref: /jobs/job_1700000000000_abc123
+          - ref: /projects/prepare/jobs/@last   # its last job that SUCCEEDED when this one is deployed
             mount: /data/preprocessed
         output: [checkpoints]         # collected besides $C3_ARTIFACTS_DIR
 
@@ -83,9 +84,11 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
     if spec.ignored:
         output.note(f"the local runner ignores {', '.join(spec.ignored)}")
     async with open_registry(settings) as registry:
-        for warning in await check_refs(spec, registry):
-            output.note(f"warning: {warning}")
+        spec = await freeze_refs(spec, registry)
+        warnings = await check_refs(spec, registry)
         await _check_sub_paths(settings, spec, registry)
+        for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
+            output.note(line)
         workspace = create_workspace(settings.jobs_directory, job_id)
         try:
             await workspace.fill(folder, reserved)
@@ -140,6 +143,7 @@ def _record(spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
         created=datetime.now(UTC),
         started=None,
         finished=None,
+        inputs=tuple(dataset.ref for dataset in spec.datasets),
     )
 
 

@@ -5,7 +5,7 @@
     job_name: train
     time: 01:30:00                 # HH:MM:SS; the script is ended after it
     datasets:
-      - ref: /jobs/job_…
+      - ref: /jobs/job_…           # or what it names when the job is made: /projects/p/jobs/@last, /datasets/n
         mount: /data/weights       # default: /data/<last part of ref>
     output: [checkpoints, plots]   # collected besides $C3_ARTIFACTS_DIR
 
@@ -54,11 +54,14 @@ class Script(Placed, frozen=True):
 
 class DatasetMount(Placed, frozen=True):
     """Mounts `ref` at `mount`: a normalised path, absolute or relative to the working directory. `mount_at` is
-    where the mount point was written: the ref's place, if it was not."""
+    where the mount point was written: the ref's place, if it was not.
+
+    In a job's record the ref is frozen, and `asked` what was written when that was not: /projects/p/jobs/@last."""
 
     ref: str
     mount: str
     mount_at: Placed
+    asked: str = ""
 
 
 class OutputDir(Placed, frozen=True):

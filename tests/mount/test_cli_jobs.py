@@ -77,6 +77,26 @@ def test_a_chain_of_two_jobs(home: Home) -> None:
     assert (home.root / "here").read_text() == digest
 
 
+def test_the_last_job_is_what_it_was_when_the_next_was_made(home: Home) -> None:
+    first = home.deploy("prepare", "echo first > $C3_ARTIFACTS_DIR/x", "job_name: prep\n")
+    refs = ("/projects/prepare/jobs/@last", "/projects/prepare/jobs/@name:prep/artifacts")
+    spec = "script: run.sh\ndatasets:\n" + "".join(f"  - ref: {ref}\n" for ref in refs)
+    folder = home.project("train", spec, "cat /data/prepare/artifacts/x /data/artifacts/x\n")
+    done = home.c3("deploy", "-f", cwd=folder)
+    assert f"c3: /projects/prepare/jobs/@last is /jobs/{first}\n" in done.err
+    said = [
+        f"c3: /projects/prepare/jobs/@last is /jobs/{first}",
+        f"c3: /projects/prepare/jobs/@name:prep/artifacts is /jobs/{first}/artifacts",
+    ]
+    assert done.err.splitlines()[:2] == said
+    assert set(said) <= set(done.out.splitlines())
+    assert done.out.splitlines().count("first") == 2
+    again = home.deploy("prepare", "echo second > $C3_ARTIFACTS_DIR/x", "job_name: prep\n")
+    done = home.c3("deploy", "-f", cwd=folder)
+    assert f"c3: /projects/prepare/jobs/@last is /jobs/{again}\n" in done.err
+    assert done.out.splitlines().count("second") == 2
+
+
 @pytest.mark.parametrize(
     ("script", "status", "reason", "exit_code"),
     [

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from c3fs.agent.checks import find_script, resolve_mount_points
+from c3fs.agent.checks import find_script, freeze_refs, resolve_mount_points
+from c3fs.agent.report import frozen
+from c3fs.core.job import JobState
 from c3fs.core.jobfile import parse_job_spec
-from c3fs.core.jobspec import JobSpec
+from c3fs.core.jobspec import JobSpec, decode_job_spec, encode_job_spec
+from c3fs.core.manifest import FORMAT, Inventory, Manifest, Root, root_span
+from c3fs.core.span import EMPTY_SPAN
 from c3fs.errors import InvalidJobSpecError
+from c3fs.registry.base import Job
+from c3fs.registry.sql import SqlRegistry
 
 ID = "job_1700000000000_abc123"
 
@@ -107,3 +114,63 @@ def test_where_symlinks_lead_counts(tmp_path: Path, mounts: tuple[str, ...], why
     with pytest.raises(InvalidJobSpecError) as raised:
         resolve_mount_points(spec, str(work), (str(tmp_path / "c3"),))
     assert str(raised.value).startswith(why.format(base=tmp_path))
+
+
+REFS = (
+    (f"/jobs/{ID}", f"/jobs/{ID}", ""),
+    (f"/projects/p/jobs/{ID}/sub", f"/jobs/{ID}/sub", ""),
+    ("/projects/p/jobs/@last/sub", f"/jobs/{ID}/sub", "/projects/p/jobs/@last/sub"),
+    ("/projects/p/jobs/@name:train/", f"/jobs/{ID}", "/projects/p/jobs/@name:train"),
+    ("/datasets/words", "/datasets/words/@v1", "/datasets/words"),
+    ("/datasets/words/@latest/a", "/datasets/words/@v1/a", "/datasets/words/@latest/a"),
+    ("/datasets/words/@v1/b", "/datasets/words/@v1/b", ""),
+)
+
+
+async def test_refs_are_frozen_and_what_was_written_is_kept(tmp_path: Path) -> None:
+    items = "".join(f"  - ref: {ref}\n    mount: /data/{at}\n" for at, (ref, _, _) in enumerate(REFS))
+    spec = parse_job_spec(f"script: x\ndatasets:\n{items}", ".c3")
+    with SqlRegistry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
+        await finish(registry, ID)
+        await register(registry, f"/jobs/{ID}")
+        await register(registry, "/datasets/words")
+        made = await freeze_refs(spec, registry)
+    assert [(dataset.ref, dataset.asked) for dataset in made.datasets] == [row[1:] for row in REFS]
+    assert [dataset.mount for dataset in made.datasets] == [dataset.mount for dataset in spec.datasets]
+    assert decode_job_spec(encode_job_spec(made)) == made
+    assert frozen(made) == [f"{asked} is {ref}" for _, ref, asked in REFS if asked]
+
+
+@pytest.mark.parametrize(
+    ("ref", "why"),
+    [
+        ("/projects/p/jobs/@last", "/projects/p/jobs/@last: no such job has SUCCEEDED"),
+        ("/projects/p/jobs/@name:train", "/projects/p/jobs/@name:train: no such job has SUCCEEDED"),
+        ("/datasets/words", "/datasets/words: no such ref"),
+        (f"/jobs/{ID}", f"{ID} is PENDING: its artifacts exist when it has finished"),
+    ],
+)
+async def test_a_ref_that_names_nothing_is_refused_at_its_line(tmp_path: Path, ref: str, why: str) -> None:
+    spec = parse_job_spec(f"script: x\ndatasets:\n  - mount: /x\n    ref: {ref}\n", ".c3")
+    with SqlRegistry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
+        await registry.add_job(job(ID))
+        with pytest.raises(InvalidJobSpecError) as raised:
+            await freeze_refs(spec, registry)
+    assert str(raised.value) == f".c3:4:10: {why}"
+
+
+def job(job_id: str) -> Job:
+    return Job(job_id, "p", "train", JobState.PENDING, None, None, "{}", "/j", datetime.now(UTC), None, None)
+
+
+async def finish(registry: SqlRegistry, job_id: str) -> None:
+    await registry.add_job(job(job_id))
+    for state in (JobState.SCHEDULING, JobState.RUNNING, JobState.SUCCEEDED):
+        await registry.move_job(job_id, state)
+
+
+async def register(registry: SqlRegistry, ref: str) -> None:
+    """An empty tree."""
+    root = Root("0" * 64, 0o755, 0, root_span(EMPTY_SPAN), 0, 0, 0)
+    manifest = Manifest(FORMAT, ref, "2026-01-01T00:00:00Z", True, root, Inventory(0, 0, ()))
+    await registry.register(manifest, [], mark=0)

@@ -259,6 +259,23 @@ def test_absolute_mount_points_that_meet_the_working_directory(mount: str, why: 
     assert str(raised.value) == f".c3:5:12: mount point {mount} {why}"
 
 
+@pytest.mark.parametrize(
+    ("ref", "mount"),
+    [
+        ("/projects/p/jobs/@last", "/data/p"),
+        ("/projects/p/jobs/@last/shards", "/data/shards"),
+        ('"/projects/p/jobs/@name:train it"', "/data/train it"),
+        (f"/projects/p/jobs/{ID}/", f"/data/{ID}"),
+        ("/datasets/words/@latest", "/data/words"),
+        ("/projects/p/data/words", "/data/words"),
+        ("/projects/p/source/@v2", "/data/source"),
+    ],
+)
+def test_where_refs_are_mounted_when_nothing_is_said(ref: str, mount: str) -> None:
+    (dataset,) = parse(f"{D}  - ref: {ref}").datasets
+    assert (dataset.ref, dataset.mount, dataset.asked) == (ref.strip('"').rstrip("/"), mount, "")
+
+
 def test_json_round_trip() -> None:
     spec = parse(FULL)
     assert decode_job_spec(encode_job_spec(spec)) == spec

@@ -13,8 +13,8 @@ from c3fs.cli.settings import load_settings
 from c3fs.cli.wiring import View, open_registry, reading
 from c3fs.core.directory import Directory
 from c3fs.core.ref import parse_ref
+from c3fs.data.download import Downloaded
 from c3fs.errors import NotDirectoryError
-from c3fs.vfs.download import Downloaded
 from c3fs.vfs.tree import DirectoryFacts, Found
 
 

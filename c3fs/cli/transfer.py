@@ -10,8 +10,8 @@ from c3fs.cli.progress import progress
 from c3fs.cli.wiring import View
 from c3fs.core.directory import Directory
 from c3fs.core.sizes import format_size
+from c3fs.data.download import Download, Downloaded
 from c3fs.errors import DownloadError
-from c3fs.vfs.download import Download, Downloaded
 from c3fs.vfs.tree import DirectoryFacts, Found
 
 

@@ -20,6 +20,5 @@ bounds allow, not what was visited.
 Concurrency: one trio thread. Loading a part suspends; two tasks may load the same part at once, which costs a
 second decode and is otherwise harmless, as everything decoded is immutable. The flight below joins the fetches.
 
-`filesystem` is what a FUSE adapter calls. `download` copies a subtree to a local directory for `c3 pull` and
-`c3 data cp`: it uses the same tree and the same reader as a mount, so all three show the same bytes.
+`filesystem` is what a FUSE adapter calls; c3fs.data copies, compares and puts together trees with the same `tree`.
 """

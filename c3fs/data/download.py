@@ -27,12 +27,15 @@ from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 PIECE: Final = 4 << 20
 """Bytes read at a time: one blob."""
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT: Final = -1
+"""Stands for the descriptor of a directory that a dry run does not make: nothing is in it."""
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
 class Downloaded:
-    """What has been done so far: files and symlinks written, their bytes, and files already there."""
+    """What has been done so far (in a dry run: would be): files and symlinks written, their bytes, and files already
+    there."""
 
     files: int = 0
     bytes: int = 0
@@ -40,30 +43,34 @@ class Downloaded:
 
 
 class Download:
-    """One run. `progress` is called after every file and every piece of a large one."""
+    """One run. `progress` is called after every file and every piece of a large one.
+
+    With `force` what is there already is copied too. A `dry_run` looks at what is there, and writes nothing.
+    """
 
     def __init__(
-        self, tree: Tree, filesystem: FileSystem, progress: Callable[[Downloaded], None], *, force: bool = False
+        self,
+        tree: Tree,
+        filesystem: FileSystem,
+        progress: Callable[[Downloaded], None],
+        *,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> None:
         self._tree = tree
         self._filesystem = filesystem
         self._progress = progress
         self._force = force
+        self._dry_run = dry_run
         self.done = Downloaded()
 
     async def into(self, source: DirectoryFacts, destination: bytes) -> None:
-        """Copy what is in directory `source` into the directory `destination`, made if missing.
+        """Copy what is in directory `source` into the directory `destination`, made if missing; a symlink in its place
+        is refused.
 
         Raises DownloadError, and what reading may raise. Cancelled, or failed, it leaves whole files only.
         """
-        with _explained(destination):
-            with suppress(FileExistsError):
-                os.mkdir(destination, 0o777)
-            descriptor = os.open(destination, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            await self._directory(source, descriptor, destination)
-        finally:
-            os.close(descriptor)
+        await self._below(source, None, destination.rstrip(b"/") or b"/", destination)
 
     async def one(self, source: Found, directory: bytes, name: bytes) -> None:
         """Copy the file or symlink `source` into the existing `directory`, under `name`."""
@@ -73,6 +80,27 @@ class Download:
             await self._entry(source, descriptor, name, os.path.join(directory, name))
         finally:
             os.close(descriptor)
+
+    async def _below(self, source: DirectoryFacts, parent: int | None, name: bytes, path: bytes) -> None:
+        """The directory `name`, and all that is in it."""
+        descriptor = self._opened(parent, name, path)
+        try:
+            await self._directory(source, descriptor, path)
+        finally:
+            if descriptor != _ABSENT:
+                os.close(descriptor)
+
+    def _opened(self, parent: int | None, name: bytes, path: bytes) -> int:
+        if parent == _ABSENT:
+            return _ABSENT
+        with _explained(path):
+            if self._dry_run:
+                with suppress(FileNotFoundError):
+                    return os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
+                return _ABSENT
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o777 if parent is None else 0o700, dir_fd=parent)
+            return os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
 
     async def _directory(self, source: DirectoryFacts, descriptor: int, path: bytes) -> None:
         """Modes and times of a directory come last: writing into it needs the one and changes the other."""
@@ -86,6 +114,8 @@ class Download:
                 found = self._tree.found(source, leaf, at)
                 await self._entry(found, descriptor, found.entry.name, os.path.join(path, found.entry.name))
             position = leaf.at + leaf.part.count
+        if self._dry_run:
+            return
         with _explained(path):
             os.fchmod(descriptor, source.mode & 0o777 | stat.S_IRWXU)
             os.utime(descriptor, ns=(source.mtime_ns, source.mtime_ns))
@@ -94,14 +124,7 @@ class Download:
         await trio.lowlevel.checkpoint()
         match found.entry:
             case Directory():
-                with _explained(path):
-                    with suppress(FileExistsError):
-                        os.mkdir(name, 0o700, dir_fd=parent)
-                    descriptor = os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
-                try:
-                    await self._directory(found.facts(), descriptor, path)
-                finally:
-                    os.close(descriptor)
+                await self._below(found.facts(), parent, name, path)
                 return
             case Symlink() as entry:
                 with _explained(path):
@@ -115,9 +138,11 @@ class Download:
         self._progress(self.done)
 
     def _symlink(self, entry: Symlink, parent: int, name: bytes) -> bool:
-        with suppress(OSError):
+        with suppress(OSError):  # also EBADF of a directory that is not there
             if os.readlink(name, dir_fd=parent) == entry.target:
                 return False
+        if self._dry_run:
+            return True
         temporary = _temporary()
         os.symlink(entry.target, temporary, dir_fd=parent)
         try:
@@ -132,6 +157,9 @@ class Download:
         with _explained(path):
             if not self._force and _is_intact(entry, parent, name):
                 return False
+            if self._dry_run:
+                self.done.bytes += entry.size
+                return True
             temporary = _temporary()
             descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
         renamed = False
@@ -174,6 +202,8 @@ def _write(descriptor: int, data: bytes | bytearray | memoryview, offset: int) -
 
 
 def _is_intact(entry: File | LongFile, parent: int, name: bytes) -> bool:
+    if parent == _ABSENT:
+        return False
     try:
         there = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:

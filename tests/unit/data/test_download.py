@@ -12,9 +12,9 @@ import pytest
 import trio
 
 from c3fs.core.span import Span
+from c3fs.data.download import Download, Downloaded
 from c3fs.errors import DownloadError, StoreUnavailableError
 from c3fs.fetch.fetcher import Fetcher
-from c3fs.vfs.download import Download, Downloaded
 from c3fs.vfs.filesystem import FileSystem
 from c3fs.vfs.tree import Found, Tree
 from tests.support.blobs import DictCache, SteeredStore, seeded
@@ -31,19 +31,19 @@ SOURCE: Source = {
 
 @asynccontextmanager
 async def downloading(
-    store: SteeredStore, source: Source, *, force: bool = False
+    store: SteeredStore, source: Source, *, force: bool = False, dry_run: bool = False
 ) -> AsyncGenerator[tuple[Download, Tree], None]:
     fetcher = Fetcher(DictCache(), store)
     async with trio.open_nursery() as nursery:
         await nursery.start(fetcher.run)
         tree = Tree(fetcher, Encoder(store, 2, 2).root(source))
-        yield Download(tree, FileSystem(tree, fetcher, None), lambda _: None, force=force), tree
+        yield Download(tree, FileSystem(tree, fetcher, None), lambda _: None, force=force, dry_run=dry_run), tree
         nursery.cancel_scope.cancel()
 
 
-async def download(source: Source, target: Path, *, force: bool = False) -> Downloaded:
+async def download(source: Source, target: Path, *, force: bool = False, dry_run: bool = False) -> Downloaded:
     failed: DownloadError | None = None
-    async with downloading(SteeredStore(), source, force=force) as (run, tree):
+    async with downloading(SteeredStore(), source, force=force, dry_run=dry_run) as (run, tree):
         try:
             await run.into(tree.root, os.fsencode(target))
         except DownloadError as error:  # raised again outside the nursery, which would wrap it
@@ -82,6 +82,42 @@ async def test_a_second_run_copies_nothing_and_repairs_what_changed(tmp_path: Pa
     assert (target / "large").read_bytes() == LARGE
     forced = await download(SOURCE, target, force=True)
     assert forced.intact == 1  # the symlink, which says all it is
+
+
+async def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    would = await download(SOURCE, target, dry_run=True)
+    assert not target.exists()
+    did = await download(SOURCE, target)
+    assert would == did
+    (target / "large").unlink()
+    (target / "dir" / "file").unlink()
+    (target / "dir" / "empty").rmdir()
+    before = names(target)
+    would = await download(SOURCE, target, dry_run=True)
+    assert (would.files, would.bytes, would.intact) == (2, len(LARGE) + 7, 3)
+    assert names(target) == before
+    assert await download(SOURCE, target, dry_run=False) == would
+
+
+async def test_a_dry_run_refuses_what_the_copy_would(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "dir").symlink_to(tmp_path)
+    with pytest.raises(DownloadError, match="dir"):
+        await download(SOURCE, target, dry_run=True)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_symlink_in_place_of_the_destination_is_refused(tmp_path: Path, dry_run: bool, slash: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "out").symlink_to(outside)
+    async with downloading(SteeredStore(), SOURCE, dry_run=dry_run) as (run, tree):
+        with pytest.raises(DownloadError, match="out"):
+            await run.into(tree.root, os.fsencode(f"{tmp_path}/out{slash}"))
+    assert list(outside.iterdir()) == []
 
 
 async def test_holes_stay_holes(tmp_path: Path) -> None:

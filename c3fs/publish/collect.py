@@ -3,6 +3,8 @@
 Rules
 - An output that is not there is a warning. One that is a file is collected as that file, with a warning: the user sees
   it where it was asked for. One that is a symlink, or lies behind one, is refused: it is not the job's own.
+- What `skip` says of a name below the outputs is asked before anything else: what it skips is not entered, not looked
+  at, not warned of.
 - Symlinks inside outputs are kept and never followed. Sockets, fifos and devices are left out with a warning.
 - A directory is listed once. What appears in it later is not collected; what is gone when its turn comes is left out
   with a warning: whoever removed it did not want it.
@@ -15,7 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -31,12 +33,22 @@ from c3fs.publish.read import Content, FileReader, Tick, mtime_of
 from c3fs.publish.scan import Kind, Wanted
 from c3fs.publish.tree import NOTHING_LOST, TreeEncoder
 
+Skip = Callable[[bytes, bool], bool]
+"""Whether to leave out the name at that path, relative to the base; told whether it is a directory. It may be called
+from another thread than its maker's, and raises nothing."""
+
+
+def nothing(_path: bytes, _is_directory: bool) -> bool:
+    """Skips nothing."""
+    return False
+
+
 READ_TRIES: Final = 3
 """Times a file is read that changes while it is read."""
 WARNINGS_MAX: Final = 1_000
 """Warnings kept; the last one counts the rest."""
 _END: Final = (b"", None)
-_GONE: Final = "is gone; somebody removed it while artifacts were collected"
+_GONE: Final = "is gone; somebody removed it meanwhile"
 _TURNED: Final = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO))
 """What opening and reading say of a name that has become something else since it was looked at."""
 
@@ -84,6 +96,7 @@ class Collector:
     sink: Sink
     best_effort: bool = False
     tick: Tick = lambda _: None
+    skip: Skip = nothing
     _reader: FileReader = field(init=False)
     _blobs: dict[Digest, int] = field(default_factory=dict[Digest, int])
     _fresh: list[Digest] = field(default_factory=list[Digest])
@@ -183,6 +196,8 @@ class Collector:
         try:
             for _ in range(READ_TRIES):
                 kind = kind or scan.kind_of(level.descriptor, name)
+                if kind and level.want.whole and self.skip(_join(level, name), kind is Kind.DIRECTORY):
+                    return None
                 if kind is not Kind.DIRECTORY and not level.want.at(name).whole:
                     kind = None  # Only an output below it is wanted, and that was there a moment ago.
                 if kind is None or kind.special:

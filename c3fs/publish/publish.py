@@ -13,7 +13,7 @@ from c3fs.core.digest import Digest
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Part, Root, encode_inventory
 from c3fs.core.ref import parse_ref
 from c3fs.errors import SweptError
-from c3fs.publish.collect import Collected, Collector
+from c3fs.publish.collect import Collected, Collector, Skip, nothing
 from c3fs.publish.upload import Sender, UploadCounts, upload
 from c3fs.registry.base import Registration, Registry
 from c3fs.store.base import Store
@@ -30,7 +30,7 @@ class PublishRequest:
     it becomes the top of the tree.
 
     `complete` False marks the artifacts of a job that failed. With `best_effort` what cannot be read or stored is left
-    out with a warning, and the manifest marked incomplete; otherwise it is an error.
+    out with a warning, and the manifest marked incomplete; otherwise it is an error. What `skip` skips is not collected.
     """
 
     ref: str
@@ -38,6 +38,7 @@ class PublishRequest:
     outputs: tuple[bytes, ...]
     complete: bool = True
     best_effort: bool = False
+    skip: Skip = nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ async def collect_and_upload(
         trio.from_thread.check_cancelled()
 
     def produce(sender: Sender) -> tuple[Collected, Inventory]:
-        collector = Collector(request.base, request.outputs, sender, request.best_effort, tick)
+        collector = Collector(request.base, request.outputs, sender, request.best_effort, tick, request.skip)
         collected = collector.run()
         return collected, write_inventory(collected.blobs, sender.emit)
 

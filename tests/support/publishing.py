@@ -14,7 +14,7 @@ import trio
 from c3fs.core.digest import Buffer, Digest
 from c3fs.core.manifest import Root
 from c3fs.fetch.fetcher import Fetcher
-from c3fs.publish.collect import Collected, Collector
+from c3fs.publish.collect import Collected, Collector, Skip, nothing
 from c3fs.publish.publish import Published, PublishRequest, publish_outputs
 from c3fs.registry.sql import SqlRegistry
 from c3fs.store.base import Store
@@ -96,14 +96,18 @@ async def opened(root: Root, blobs: Mapping[Digest, bytes]) -> AsyncGenerator[tu
 
 
 def collected(
-    base: Path, *outputs: str, tick: Callable[[int], None] = lambda _: None, best_effort: bool = False
+    base: Path,
+    *outputs: str,
+    tick: Callable[[int], None] = lambda _: None,
+    best_effort: bool = False,
+    skip: Skip = nothing,
 ) -> tuple[Collected, Decoded]:
     """What comes of the outputs; every blob it names is there, and decoded."""
     sink = KeptBlobs()
     wanted = tuple(map(os.fsencode, outputs)) or (b"artifacts",)
     descriptors = len(os.listdir("/proc/self/fd"))
     try:
-        found = Collector(os.fsencode(base), wanted, sink, best_effort, tick).run()
+        found = Collector(os.fsencode(base), wanted, sink, best_effort, tick, skip).run()
     finally:
         assert len(os.listdir("/proc/self/fd")) == descriptors
     decoded = decode_root(found.root, sink.blobs)

@@ -153,6 +153,33 @@ def test_a_deep_tree_is_collected_and_a_deeper_one_refused(tmp_path: Path) -> No
     assert b"artifacts/kept" in decoded.facts
 
 
+def test_what_is_skipped_is_not_looked_at(tmp_path: Path) -> None:
+    odd_name = b"\xff\n"
+    build(
+        tmp_path, {b"a": {b"x": b"1", b"no": b"2", odd_name: b"3"}, b"no": {b"y": b"4", b"z": {}}, b"yes": {b"no": {}}}
+    )
+    os.mkfifo(tmp_path / "a" / "skipped")
+    os.symlink("nowhere", tmp_path / "link")
+    asked: list[tuple[bytes, bool]] = []
+
+    def skip(path: bytes, is_directory: bool) -> bool:
+        asked.append((path, is_directory))
+        return path in (b"a/no", b"a/skipped", b"no")
+
+    found, decoded = collected(tmp_path, ".", skip=skip)
+    assert paths(decoded) == {b"a", b"a/x", b"a/" + odd_name, b"link", b"yes", b"yes/no"}
+    assert (found.warnings, found.complete) == ([], True)
+    directories = [b"a", b"no", b"yes", b"yes/no"]
+    files = [b"a/" + odd_name, b"a/no", b"a/skipped", b"a/x", b"link"]
+    assert sorted(asked) == sorted([(path, True) for path in directories] + [(path, False) for path in files])
+
+
+def test_an_output_itself_is_not_skipped(tmp_path: Path) -> None:
+    build(tmp_path, {b"a": {b"b": {b"x": b"1"}}})
+    _, decoded = collected(tmp_path, "a/b", skip=lambda path, _: path != b"a/b/x")
+    assert paths(decoded) == {b"a", b"a/b", b"a/b/x"}
+
+
 @contextmanager
 def unprivileged() -> Generator[Path]:
     """A directory, and nobody's rights below it."""

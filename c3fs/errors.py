@@ -67,6 +67,16 @@ class InvalidJobSpecError(InvalidError):
         self.why = why
 
 
+class InvalidIgnoreError(InvalidError):
+    """A line of a `.c3ignore` file that is refused; `line` counts from 1."""
+
+    def __init__(self, path: str, line: int, why: str) -> None:
+        super().__init__(f"{path}:{line}: {why}")
+        self.path = path
+        self.line = line
+        self.why = why
+
+
 class SettingsError(InvalidError):
     """A setting from the environment that is wrong, or names a place that cannot be used."""
 

@@ -25,16 +25,18 @@ from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.cli import output
 from c3fs.cli.exits import DIFFERENT, run_async
 from c3fs.cli.follow import follow
+from c3fs.cli.ignore import Ignore
 from c3fs.cli.plan import RUNNER, directory_at
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.projectfile import load_spec
 from c3fs.cli.settings import Settings, load_settings
+from c3fs.cli.source import check_script, ignored_by, publish_source
 from c3fs.cli.squeue import took
 from c3fs.cli.wiring import open_registry, reading
 from c3fs.core.ids import new_job_id
 from c3fs.core.job import JobState
 from c3fs.core.jobspec import JobSpec, encode_job_spec
-from c3fs.core.ref import parse_ref
+from c3fs.core.ref import Ref, parse_ref
 from c3fs.errors import KindError, NotFoundError
 from c3fs.registry.base import Job, Registry
 
@@ -79,8 +81,7 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
 async def _deploy(settings: Settings, spec: JobSpec) -> Job:
     folder = os.path.dirname(spec.path)
     job_id = new_job_id(time.time_ns() // 1_000_000, secrets.randbelow)
-    reserved = (settings.home, settings.cache_directory)
-    _check_paths(spec, folder, f"{settings.jobs_directory}/{job_id}/work", reserved)
+    ignore = _check(settings, spec, folder, job_id)
     if spec.ignored:
         output.note(f"the local runner ignores {', '.join(spec.ignored)}")
     async with open_registry(settings) as registry:
@@ -89,32 +90,35 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
         await _check_sub_paths(settings, spec, registry)
         for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
             output.note(line)
+        source = await publish_source(settings, registry, spec.project, folder, ignore)
         workspace = create_workspace(settings.jobs_directory, job_id)
         try:
-            await workspace.fill(folder, reserved)
+            await workspace.fill(folder, (settings.home, settings.cache_directory))
         except BaseException:
             shutil.rmtree(workspace.directory, ignore_errors=True)
             raise
-        return await _begin(registry, spec, job_id, workspace)
+        return await _begin(registry, _record(spec, source, job_id, workspace), workspace)
 
 
 @trio.lowlevel.enable_ki_protection
-async def _begin(registry: Registry, spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
+async def _begin(registry: Registry, job: Job, workspace: Workspace) -> Job:
     """Record the job and start its runner; Ctrl-C comes before that or after."""
-    job = _record(spec, job_id, workspace)
     try:
         await registry.add_job(job)
     except BaseException:
         shutil.rmtree(workspace.directory, ignore_errors=True)
         raise
-    _start(workspace, job_id)
+    _start(workspace, job.id)
     return job
 
 
-def _check_paths(spec: JobSpec, folder: str, workdir: str, reserved: tuple[str, ...]) -> None:
-    """What this machine alone can tell; raises InvalidJobSpecError."""
-    find_script(spec, folder)
-    resolve_mount_points(spec, os.path.realpath(workdir), reserved)
+def _check(settings: Settings, spec: JobSpec, folder: str, job_id: str) -> Ignore:
+    """What this machine alone can tell; raises InvalidJobSpecError, InvalidIgnoreError."""
+    ignore = ignored_by(spec, folder, settings)
+    check_script(spec, find_script(spec, folder), ignore)
+    workdir = f"{os.path.realpath(settings.jobs_directory)}/{job_id}/work"
+    resolve_mount_points(spec, workdir, (settings.home, settings.cache_directory))
+    return ignore
 
 
 async def _check_sub_paths(settings: Settings, spec: JobSpec, registry: Registry) -> None:
@@ -130,7 +134,7 @@ async def _check_sub_paths(settings: Settings, spec: JobSpec, registry: Registry
                 raise spec.error(dataset, f"{ref.head}: {error}") from error
 
 
-def _record(spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
+def _record(spec: JobSpec, source: Ref, job_id: str, workspace: Workspace) -> Job:
     return Job(
         id=job_id,
         project=spec.project,
@@ -144,6 +148,7 @@ def _record(spec: JobSpec, job_id: str, workspace: Workspace) -> Job:
         started=None,
         finished=None,
         inputs=tuple(dataset.ref for dataset in spec.datasets),
+        source=str(source),
     )
 
 

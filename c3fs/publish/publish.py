@@ -30,7 +30,7 @@ class PublishRequest:
     it becomes the top of the tree.
 
     `complete` False marks the artifacts of a job that failed. With `best_effort` what cannot be read or stored is left
-    out with a warning, and the manifest marked incomplete; otherwise it is an error. What `skip` skips is not collected.
+    out with a warning, and the manifest marked incomplete; otherwise that is an error. `skip` says what is not wanted.
     """
 
     ref: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from c3fs.core.digest import Digest
 from c3fs.core.directory import Directory, Entry, Index, Leaf, Totals, check_totals, decode_node
 from c3fs.core.manifest import Root
 from c3fs.core.names import DEPTH_MAX
@@ -37,6 +38,7 @@ class DirectoryFacts(NamedTuple):
     span: Span
     totals: Totals
     depth: int
+    digest: Digest
 
 
 class Found(NamedTuple):
@@ -58,16 +60,19 @@ class Found(NamedTuple):
         depth = self.directory.depth + 1
         if depth > DEPTH_MAX:
             raise InvalidFormatError("directory", f"deeper than {DEPTH_MAX} directories")
-        return DirectoryFacts(self.number, self.directory.number, entry.mode, entry.mtime_ns, span, totals, depth)
+        return DirectoryFacts(
+            self.number, self.directory.number, entry.mode, entry.mtime_ns, span, totals, depth, Digest(entry.digest)
+        )
 
 
 class Position(NamedTuple):
     """A leaf and where in its directory it begins: its first entry's position, and the number its first
-    sub-directory has."""
+    sub-directory has. `span` is that of its encoding."""
 
     part: LeafPart
     at: int
     number: int
+    span: Span
 
 
 class Tree:
@@ -78,9 +83,10 @@ class Tree:
         if root.directories > DIRECTORIES_MAX:
             raise InvalidFormatError("manifest", f"more than {DIRECTORIES_MAX} directories")
         totals = Totals(root.files, root.directories, root.bytes)
-        self.root = DirectoryFacts(0, 0, root.mode, root.mtime_ns, root.to_span(), totals, 0)
+        digest = Digest.parse(root.digest)
+        self.root = DirectoryFacts(0, 0, root.mode, root.mtime_ns, root.to_span(), totals, 0, digest)
         self.decoded = 0
-        self._reader = reader
+        self.reader = reader
         self._parts: Lru[Span, Part] = Lru(PARTS_WEIGHT)
         self._facts: Lru[int, DirectoryFacts] = Lru(FACTS_MAX)
 
@@ -156,7 +162,7 @@ class Tree:
             if entries is not None:
                 _check_row(part, entries, first, end)
             if isinstance(part, LeafPart):
-                return Position(part, at, number)
+                return Position(part, at, number, span)
             row = choose(part, at, number)
             span, totals, entries = part.span(row), part.row_totals(row), part.row_entries(row)
             first = part.firsts[row]
@@ -170,7 +176,7 @@ class Tree:
             return _EMPTY
         part = self._parts.get(span)
         if part is None:
-            node = decode_node(await self._reader.read_span(span))
+            node = decode_node(await self.reader.read_span(span))
             self.decoded += 1
             part = IndexPart(node, span.blob) if isinstance(node, Index) else LeafPart(node, span.blob)
             self._parts.put(span, part, part.weight())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from c3fs.cli.transfer import target_of
+from c3fs.core.digest import EMPTY
 from c3fs.core.directory import NOTHING, Directory, File, Leaf
 from c3fs.core.span import EMPTY_SPAN
 from c3fs.core.wirespan import WireSpan
@@ -16,7 +17,7 @@ from c3fs.errors import DownloadError
 from c3fs.vfs.parts import LeafPart
 from c3fs.vfs.tree import DirectoryFacts, Found
 
-_FACTS = DirectoryFacts(0, 0, 0o755, 0, EMPTY_SPAN, NOTHING, 0)
+_FACTS = DirectoryFacts(0, 0, 0o755, 0, EMPTY_SPAN, NOTHING, 0, EMPTY)
 _PART = LeafPart(Leaf([], []), None)
 _FILE = Found(File(b"source", 0o644, 0, 0, bytes(32), []), _FACTS, 0, _PART, 0)
 _DIRECTORY = Found(Directory(b"source", 0o755, 0, bytes(32), WireSpan(-1, 0, 0), 0, 0, 0), _FACTS, 0, _PART, 1)

@@ -5,6 +5,7 @@
     launch      starts the sandbox and follows it                      publication  how the upload is plugged in
     sandbox     makes the private world and watches over it            report       the agent's lines in the job log
     servers     the processes that serve its mounts                    init         the first process of the job
+    checkout    how the copying of its project is plugged in
 
 Processes and namespaces
 

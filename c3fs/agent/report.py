@@ -11,11 +11,13 @@ from c3fs.agent.publication import Publication
 from c3fs.core.jobspec import JobSpec
 from c3fs.core.ref import Ref
 from c3fs.core.sizes import format_size
-from c3fs.registry.base import Balance
+from c3fs.registry.base import Balance, Job
 
 
-def start(log: JobLog, job_id: str, spec: JobSpec) -> None:
-    log.line(f"{job_id} of project {spec.project}: {spec.name}")
+def start(log: JobLog, job: Job, spec: JobSpec) -> None:
+    log.line(f"{job.id} of project {spec.project}: {spec.name}")
+    if job.source is not None:
+        log.line(f"the project folder is {job.source}")
     if spec.ignored:
         log.line(f"ignored by the local runner: {', '.join(spec.ignored)}")
     for line in frozen(spec):

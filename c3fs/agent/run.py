@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import trio
 
 from c3fs.agent import report
+from c3fs.agent.checkout import Checkout
 from c3fs.agent.checks import check_refs, find_script, resolve_mount_points
 from c3fs.agent.launch import GRACE, MOUNT_TIMEOUT, Launch, run_sandbox
 from c3fs.agent.outcome import Outcome, Upload, decide, ran, succeeded
 from c3fs.agent.protocol import End, SandboxMount, SandboxResult
-from c3fs.agent.publication import Publication, Publish, PublishRequest
+from c3fs.agent.publication import Publish, PublishRequest
 from c3fs.agent.workspace import Workspace
 from c3fs.core.job import JobState, Reason
 from c3fs.core.jobspec import JobSpec, decode_job_spec
 from c3fs.core.ref import Ref
 from c3fs.errors import C3Error, IllegalTransitionError, StoreUnavailableError
 from c3fs.registry.base import Job, Registry
+
+T = TypeVar("T")
 
 RECORD_TIMEOUT: Final = 60.0
 """Seconds in which the registry must take the final state; if it does not, the job is AGENT_LOST to others."""
@@ -44,18 +47,20 @@ async def run_job(
     job_id: str,
     *,
     registry: Registry,
+    checkout: Checkout,
     publish: Publish,
     workspace: Workspace,
     machine: Machine,
     cancel: trio.Event,
 ) -> Job:
-    """Run the PENDING job `job_id` in `workspace`, which has the project, and return its final record.
+    """Run the PENDING job `job_id` in `workspace`, which is locked, and return its final record.
 
-    The job ends in a final state whatever happens; the job log says how it came to it. Setting `cancel` ends it:
-    the script while it runs, the upload after that. Cancelling this call kills what runs and makes the job
-    CANCELED. Raises what the registry raises when it does not take the final state (`is_abandoned` then tells).
+    The job ends in a final state whatever happens; the job log says how it came to it. Setting `cancel` ends it: the
+    checkout of its project, the script while it runs, the upload after that. Cancelling this call kills what runs and
+    makes the job CANCELED. Raises what the registry raises when it does not take the final state (`is_abandoned` then
+    tells).
     """
-    run = _Run(job_id, registry, publish, workspace, machine, cancel)
+    run = _Run(job_id, registry, checkout, publish, workspace, machine, cancel)
     try:
         job = await registry.move_job(job_id, JobState.SCHEDULING)
     except IllegalTransitionError:
@@ -75,6 +80,7 @@ class _Run:
         self,
         job_id: str,
         registry: Registry,
+        checkout: Checkout,
         publish: Publish,
         workspace: Workspace,
         machine: Machine,
@@ -82,12 +88,14 @@ class _Run:
     ) -> None:
         self._id = job_id
         self._registry = registry
+        self._checkout = checkout
         self._publish = publish
         self._workspace = workspace
         self._machine = machine
         self._cancel = cancel
         self._log = workspace.log
         self._blame = Reason.AGENT_ERROR
+        self._filled = False
         self._result: SandboxResult | None = None
         self._uploaded = Upload.FAILED
 
@@ -95,8 +103,8 @@ class _Run:
         """Prepare, run, upload; errors end up in what it returns."""
         try:
             spec = decode_job_spec(job.spec)
-            launch = await self._prepare(spec)
-            self._result = await self._run_script(launch)
+            report.start(self._log, job, spec)
+            self._result = await self._run_script(job, spec)
             await self._upload(spec, self._result)
             return decide(self._result, self._uploaded)
         except Exception as raised:  # noqa: BLE001 - the outermost guard: no defect may leave the job RUNNING
@@ -110,16 +118,19 @@ class _Run:
 
     async def finish(self, outcome: Outcome, seconds: float) -> Job:
         """Say it, record it, and clear up; the log is complete before the state is final."""
-        kept = None if outcome.state is JobState.SUCCEEDED else self._workspace.workdir
-        report.end(self._log, outcome, seconds, kept)
+        is_kept = self._filled and outcome.state is not JobState.SUCCEEDED
+        report.end(self._log, outcome, seconds, self._workspace.workdir if is_kept else None)
         job = await self._record(outcome)
-        if kept is None:
+        if not is_kept:
             await self._workspace.remove_workdir()
         return job
 
+    async def _fill(self, job: Job) -> bool:
+        await self._workspace.fill(self._checkout, job.source)
+        return True
+
     async def _prepare(self, spec: JobSpec) -> Launch:
         workspace = self._workspace
-        report.start(self._log, self._id, spec)
         self._blame = Reason.SCRIPT_ERROR
         script = find_script(spec, workspace.workdir) or workspace.write_script(spec.script.text)
         self._blame = Reason.MOUNT_ERROR
@@ -147,9 +158,11 @@ class _Run:
         }
         return {**self._machine.environment, **{name.encode(): os.fsencode(own[name]) for name in own}}
 
-    async def _run_script(self, launch: Launch) -> SandboxResult:
+    async def _run_script(self, job: Job, spec: JobSpec) -> SandboxResult:
+        self._filled = await self._unless_canceled(lambda: self._fill(job)) or False
         if self._cancel.is_set():
             return SandboxResult(End.CANCELED)
+        launch = await self._prepare(spec)
         await self._registry.move_job(self._id, JobState.RUNNING)
         result = await run_sandbox(launch, self._log.fileno(), self._cancel)
         report.script(self._log, result)
@@ -169,7 +182,12 @@ class _Run:
             complete=succeeded(result),
             best_effort=not succeeded(result),
         )
-        publication = await self._publish_unless_canceled(request, result)
+        # A job that was canceled is uploaded as far as possible; canceling during the upload ends that.
+        publication = await (
+            self._publish(request)
+            if result.end is End.CANCELED
+            else self._unless_canceled(lambda: self._publish(request))
+        )
         if publication is None:
             self._log.line("the upload was canceled")
             return
@@ -179,16 +197,14 @@ class _Run:
         if balance.stored > balance.quota:
             report.quota(self._log, balance)
 
-    async def _publish_unless_canceled(self, request: PublishRequest, result: SandboxResult) -> Publication | None:
-        """A job that was canceled is uploaded as far as possible; canceling during the upload ends that."""
-        if result.end is End.CANCELED:
-            return await self._publish(request)
-        publication = None
+    async def _unless_canceled(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What `work` comes to; None when the job is canceled before."""
+        made = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on, self._cancel, nursery.cancel_scope)
-            publication = await self._publish(request)
+            made = await work()
             nursery.cancel_scope.cancel()
-        return publication
+        return made
 
     def _failed(self, error: Exception) -> Outcome:
         """After the script has ended, whatever fails is the upload's failure."""

@@ -3,11 +3,12 @@
     <jobs>/<id>/lock        locked (flock) by the agent for its whole life: see `is_abandoned`
     <jobs>/<id>/log         the job log
     <jobs>/<id>/script      the commands, when the job spec has them itself
-    <jobs>/<id>/work/       the working directory: a copy of the project folder
+    <jobs>/<id>/work/       the working directory: the project folder as it was published
     <jobs>/<id>/work/artifacts/   $C3_ARTIFACTS_DIR, empty at first
 
-The working directory is removed when the job has SUCCEEDED, and kept otherwise. What is not copied: what a job
-makes for itself or never needs (`SKIPPED`), what `c3 pull` brought, and c3's own directories.
+The first three are there before the job is recorded; the working directory is made by the agent, from the published
+tree that the record names as the job's source, so that any machine makes the same. It is removed when the job has
+SUCCEEDED, or when it could not be made, and kept otherwise.
 """
 
 from __future__ import annotations
@@ -17,19 +18,16 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable
 from typing import Final
 
 import trio
 
+from c3fs.agent.checkout import Checkout
 from c3fs.agent.joblog import JobLog, open_job_log
-from c3fs.core.ids import is_job_id
 from c3fs.core.jobspec import ARTIFACTS
-from c3fs.errors import ExecutionError
+from c3fs.core.ref import parse_ref
+from c3fs.errors import C3Error, ExecutionError
 from c3fs.fuse.mounts import list_mounts
-
-SKIPPED: Final = frozenset({".git", ".venv", "node_modules", "__pycache__", ARTIFACTS})
-"""Names at the top of a project folder that are not copied."""
 
 _LOCK: Final = "lock"
 
@@ -48,13 +46,26 @@ class Workspace:
     def __repr__(self) -> str:
         return f"<Workspace {self.directory}>"
 
-    async def fill(self, project: str, excluded: Collection[str] = ()) -> None:
-        """Copy the project folder: modes, times and symlinks as they are, special files left out with a warning
-        in the log. `excluded` are directories of c3 that may lie in it. Raises ExecutionError.
-
-        Cancelling leaves a part of the copy.
+    async def fill(self, checkout: Checkout, source: str | None) -> None:
+        """Make the working directory: a copy of `source`, the frozen ref of a project folder, or empty if the job has
+        none; and in it an empty $C3_ARTIFACTS_DIR. Raises ExecutionError. Cancelled, or failed, it leaves nothing.
         """
-        await trio.to_thread.run_sync(self._copy, project, excluded)
+        try:
+            if source is None:
+                os.mkdir(self.workdir)
+            else:
+                await checkout(parse_ref(source), os.fsencode(self.workdir))
+            # The root of what is published: others may look into a mount of it. Here its parent keeps them out.
+            os.chmod(self.workdir, 0o755)
+            self._make_artifacts()
+        except BaseException as error:
+            with trio.CancelScope(shield=True):
+                await self.remove_workdir()
+            if isinstance(error, OSError):
+                raise ExecutionError(f"cannot make {self.workdir}: {error.strerror}") from error
+            if isinstance(error, C3Error):
+                raise ExecutionError(f"cannot make {self.workdir}: {error}") from error
+            raise
 
     def write_script(self, commands: str) -> str:
         """Keep the commands of the job spec in a file; its path."""
@@ -72,40 +83,21 @@ class Workspace:
         os.close(self.log.fileno())
         os.close(self.lock_fd)
 
-    def _copy(self, project: str, excluded: Collection[str]) -> None:
-        top = os.path.realpath(project)
-        avoided = {os.path.realpath(path) for path in (*excluded, os.path.dirname(self.directory))}
-
-        def ignore(directory: str, names: list[str]) -> Iterable[str]:
-            trio.from_thread.check_cancelled()
-            return [name for name in names if self._is_left_out(directory, name, avoided, top=directory == top)]
-
+    def _make_artifacts(self) -> None:
+        """A project may bring the directory along, when its `.c3ignore` says so."""
         try:
-            shutil.copytree(top, self.workdir, symlinks=True, ignore=ignore, copy_function=_copy_file)
-            # The root of what is published: others may look into a mount of it. Here its parent keeps them out.
-            os.chmod(self.workdir, 0o755)
             os.mkdir(self.artifacts, 0o755)
-        except OSError as error:
-            raise ExecutionError(f"cannot copy the project folder: {_first_reason(error)}") from error
-
-    def _is_left_out(self, directory: str, name: str, avoided: Collection[str], *, top: bool) -> bool:
-        if top and (name in SKIPPED or is_job_id(name)):
-            return True
-        path = os.path.join(directory, name)
-        mode = os.lstat(path).st_mode
-        if stat.S_ISDIR(mode):
-            return os.path.realpath(path) in avoided
-        if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-            return False
-        self.log.line(f"warning: {path} is a socket, pipe or device, and is not copied")
-        return True
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(self.artifacts).st_mode):
+                raise ExecutionError(f"the project's {ARTIFACTS!r} is not a directory; rename it") from None
 
     def _remove(self) -> None:
         if any(record.mountpoint.startswith(f"{self.workdir}/") for record in list_mounts()):
             self.log.line(f"warning: something is mounted in {self.workdir}, which is kept")
             return
         try:
-            _remove_tree(self.workdir)
+            if os.path.lexists(self.workdir):
+                _remove_tree(self.workdir)
         except OSError as error:
             self.log.line(f"warning: cannot remove {self.workdir}: {error}")
 
@@ -137,19 +129,6 @@ def is_abandoned(directory: str) -> bool:
     finally:
         os.close(fd)
     return True
-
-
-def _copy_file(source: str, target: str) -> str:
-    trio.from_thread.check_cancelled()
-    return shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _first_reason(error: OSError) -> str:
-    """shutil collects what failed as (source, target, reason)."""
-    if isinstance(error, shutil.Error) and error.args and error.args[0]:
-        source, _, reason = error.args[0][0]
-        return f"{source}: {reason}"
-    return f"{error.filename}: {error.strerror}"
 
 
 def _remove_tree(path: str) -> None:

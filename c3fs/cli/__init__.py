@@ -6,6 +6,8 @@ What is where
   program, `settings` the one reader of the environment, `output` and `rows` how results look, `progress` how
   long work does.
 - `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
+- `projectfile`, `ignore` and `source` read a project: its `.c3`, what of it a job does not get, its published folder.
+  `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
 - Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell
   that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
 
@@ -33,6 +35,8 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
                    that lies below it, or "target" of a symlink
     c3 pull        {"jobs": [{"job_id", "directory"}]}
     c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
+    c3fs gc        {"dry_run", "shelves", "deleted": {"blobs", "bytes"}, "named": {…}, "young": {…}, "left", "foreign",
+                   "temporary"}: c3fs.gc.sweep.Swept
     c3fs mounts    [{"ref", "mountpoint", "state"}], the state being live, dead or silent
 
 Diagnostics are always on stderr, one line an error; stdout has results alone. What was half-done when Ctrl-C came

@@ -1,8 +1,10 @@
 """`c3 deploy`: makes a job of a project and starts it.
 
-Whatever can be refused is refused before anything is recorded: the `.c3` file, the script, the refs, the mount
-points, the copy of the project. Then, in this order: the job's directory with its lock, the record, the runner,
-which inherits the lock. If we are killed in between, the lock is free and the job is found lost.
+Whatever can be refused is refused before anything is recorded: the `.c3` file, `.c3ignore`, the script, the refs, the
+mount points. Refs are frozen, and the project folder is published; interrupted so far, there are blobs that nothing
+names, and no job. Then, in this order: the job's directory with its lock, the record, the runner, which inherits the
+lock. If we are killed in between, the lock is free and the job is found lost. The runner copies the project from what
+was published: what is changed in the folder from here on is none of the job's.
 """
 
 from __future__ import annotations
@@ -48,9 +50,14 @@ from c3fs.registry.base import Job, Registry
 def deploy(path: str, following: bool, as_json: bool) -> int:
     """Run the project in PATH as a job, and print the job's id.
 
-    The project is the folder of the nearest .c3 file from PATH upwards; the job gets a copy of it. Without -f the
-    job runs on by itself. With -f its log is shown, and the exit code is 0 only if it SUCCEEDED; Ctrl-C leaves it
-    running.
+    The project is the folder of the nearest .c3 file from PATH upwards. It is published as
+    /projects/<project>/source, of which only what is new is uploaded, and the job gets a copy of that. Left out are
+    .git, .venv, node_modules, __pycache__, the output directories, what `c3 pull` brought, and what .c3ignore beside
+    .c3 says: patterns as in .gitignore, of which `!pattern` takes back one of those too. A .c3ignore in a
+    sub-directory means nothing.
+
+    Without -f the job runs on by itself. With -f its log is shown, and the exit code is 0 only if it SUCCEEDED;
+    Ctrl-C leaves it running.
 
     \b
     A .c3 file:
@@ -91,18 +98,14 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
         for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
             output.note(line)
         source = await publish_source(settings, registry, spec.project, folder, ignore)
-        workspace = create_workspace(settings.jobs_directory, job_id)
-        try:
-            await workspace.fill(folder, (settings.home, settings.cache_directory))
-        except BaseException:
-            shutil.rmtree(workspace.directory, ignore_errors=True)
-            raise
-        return await _begin(registry, _record(spec, source, job_id, workspace), workspace)
+        return await _begin(settings, registry, spec, source, job_id)
 
 
 @trio.lowlevel.enable_ki_protection
-async def _begin(registry: Registry, job: Job, workspace: Workspace) -> Job:
+async def _begin(settings: Settings, registry: Registry, spec: JobSpec, source: Ref, job_id: str) -> Job:
     """Record the job and start its runner; Ctrl-C comes before that or after."""
+    workspace = create_workspace(settings.jobs_directory, job_id)
+    job = _record(spec, source, job_id, workspace)
     try:
         await registry.add_job(job)
     except BaseException:

@@ -16,6 +16,7 @@ import trio
 
 from c3fs.agent.run import Machine, run_job
 from c3fs.agent.workspace import Workspace
+from c3fs.cli.checkout import checkout_from
 from c3fs.cli.exits import Invocation, guard, run_async
 from c3fs.cli.plan import SANDBOX, MountPlan, Plans, encode_plans
 from c3fs.cli.publishing import publisher
@@ -38,6 +39,7 @@ async def run(settings: Settings, job_id: str, lock: int) -> None:
             await run_job(
                 job_id,
                 registry=registry,
+                checkout=checkout_from(settings, registry, workspace.log),
                 publish=publisher(settings, registry, workspace.log),
                 workspace=workspace,
                 machine=Machine(

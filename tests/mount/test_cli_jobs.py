@@ -230,17 +230,6 @@ def test_several_jobs_at_once_on_one_home(home: Home) -> None:
         assert (folder / job["directory"] / "artifacts" / "id").read_text().strip() == job["job_id"]
 
 
-def test_the_job_gets_a_copy_of_the_project_as_it_was(home: Home) -> None:
-    folder = home.project("copied", "script: run.sh\n", "cat data/x; pwd; ls -A\n")
-    (folder / "data").mkdir()
-    (folder / "data" / "x").write_text("as it was\n")
-    (folder / "below").mkdir()
-    done = home.c3("deploy", "-f", cwd=folder / "below")
-    assert "as it was" in done.out
-    assert f"{folder}\n" not in done.out
-    assert not (folder / "artifacts").exists()
-
-
 def test_only_sane_times_are_told(home: Home) -> None:
     before = time.time()
     home.deploy("timed", "true")

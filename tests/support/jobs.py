@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +17,15 @@ from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.core.job import JobState
 from c3fs.core.jobfile import parse_job_spec
 from c3fs.core.jobspec import encode_job_spec
+from c3fs.core.manifest import FORMAT, Inventory, Manifest, Root, root_span
+from c3fs.core.ref import Ref
+from c3fs.core.span import EMPTY_SPAN
 from c3fs.registry.base import Job
 from c3fs.registry.sql import SqlRegistry
 from tests.support.sandboxes import PROGRAM, python_command
 
 ID = "job_1700000000000_abc123"
+SOURCE = "/projects/p/source/@v1"
 
 
 @dataclass
@@ -52,17 +57,42 @@ def _contents(base: str, output: str) -> dict[str, str]:
 
 
 @dataclass
+class Copy:
+    """The agent's `checkout`: copies the folder `project`, or waits at `gate` with half of it done, or fails."""
+
+    project: Path
+    fault: Exception | None = None
+    gate: trio.Event | None = None
+    asked: list[Ref] = field(default_factory=list[Ref])
+    began: trio.Event = field(default_factory=trio.Event)
+
+    async def __call__(self, source: Ref, destination: bytes) -> None:
+        self.asked.append(source)
+        shutil.copytree(self.project, os.fsdecode(destination), symlinks=True)
+        self.began.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        await trio.lowlevel.checkpoint()
+        if self.fault is not None:
+            raise self.fault
+
+
+@dataclass
 class Bench:
     """A home below `base`, with a registry, where one job is made and run."""
 
     base: Path
     registry: SqlRegistry
     upload: Upload = field(default_factory=Upload)
+    checkout: Copy = field(init=False)
     cancel: trio.Event = field(default_factory=trio.Event)
     reserved: tuple[str, ...] = ()
     argv: tuple[str, ...] = (*python_command(), "-m", PROGRAM)
     grace: float = 1.0
     workspace: Workspace | None = None
+
+    def __post_init__(self) -> None:
+        self.checkout = Copy(self.base / "project")
 
     @property
     def log(self) -> list[str]:
@@ -79,7 +109,7 @@ class Bench:
             (project / name).write_text(content)
         parsed = parse_job_spec(spec, ".c3", "p")
         self.workspace = create_workspace(str(jobs), ID)
-        await self.workspace.fill(str(project))
+        await self._register_source()
         now = datetime.now(UTC)
         await self.registry.add_job(
             Job(
@@ -94,9 +124,17 @@ class Bench:
                 created=now,
                 started=None,
                 finished=None,
+                source=SOURCE,
             )
         )
         return self.workspace
+
+    async def _register_source(self) -> None:
+        """A source that the registry knows; what is in it comes from `checkout`."""
+        root = Root("0" * 64, 0o755, 0, root_span(EMPTY_SPAN), 0, 0, 0)
+        base = SOURCE.removesuffix("/@v1")
+        manifest = Manifest(FORMAT, base, "2026-01-01T00:00:00Z", True, root, Inventory(0, 0, ()))
+        await self.registry.register(manifest, [], mark=0)
 
     async def run(self) -> Job:
         """Run the job that was made."""
@@ -105,6 +143,7 @@ class Bench:
         return await run_job(
             ID,
             registry=self.registry,
+            checkout=self.checkout,
             publish=self.upload,
             workspace=self.workspace,
             machine=machine,

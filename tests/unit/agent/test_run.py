@@ -15,10 +15,10 @@ from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Root, root_span
 from c3fs.core.ref import Ref
 from c3fs.core.span import EMPTY_SPAN
-from c3fs.errors import CollectError, StoreRefusedError, StoreUnavailableError
+from c3fs.errors import BlobMissingError, CollectError, StoreRefusedError, StoreUnavailableError
 from c3fs.registry.base import Job
 from c3fs.registry.sql import SqlRegistry
-from tests.support.jobs import ID, Bench
+from tests.support.jobs import ID, SOURCE, Bench
 
 OTHER = "job_1600000000000_zzzzzz"
 pytestmark = pytest.mark.namespaces
@@ -66,6 +66,7 @@ async def test_a_job_that_succeeds(bench: Bench) -> None:
     *lines, last = bench.log
     assert lines == [
         f"c3: {ID} of project p: p",
+        f"c3: the project folder is {SOURCE}",
         "c3: ignored by the local runner: gpu",
         ID,
         "c3: warning: .c3:2:15: 'out' is collected once, with output 'out' of line 2",
@@ -147,6 +148,24 @@ async def test_canceled_by_another_process_before_it_starts(bench: Bench) -> Non
     assert bench.log == []
 
 
+async def test_cancel_during_the_checkout(bench: Bench) -> None:
+    bench.checkout.gate = trio.Event()
+    jobs: list[Job] = []
+
+    async def run() -> None:
+        jobs.append(await bench.run_script("echo ran"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        await bench.checkout.began.wait()
+        assert (await bench.registry.job(ID)).state is JobState.SCHEDULING
+        bench.cancel.set()
+    assert ended(jobs[0]) == (JobState.CANCELED, None, None)
+    assert "ran" not in bench.log
+    assert bench.upload.asked == []
+    assert not kept(bench)
+
+
 async def test_cancel_while_the_script_runs(bench: Bench) -> None:
     await bench.make("script: |\n  echo x > $C3_ARTIFACTS_DIR/x\n  echo running\n  sleep 60\n")
     jobs: list[Job] = []
@@ -185,6 +204,17 @@ async def test_time_limit(bench: Bench) -> None:
     assert ended(job) == (JobState.TIMED_OUT, None, 143)
     assert bench.upload.found == {"artifacts/x": "x\n"}
     assert bench.upload.asked[0].best_effort
+
+
+async def test_interrupted_during_the_checkout(bench: Bench) -> None:
+    bench.checkout.gate = trio.Event()
+    await bench.make("script: run.sh", {"run.sh": "exit 0"})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bench.run)
+        await bench.checkout.began.wait()
+        nursery.cancel_scope.cancel()
+    assert ended(await bench.registry.job(ID)) == (JobState.CANCELED, None, None)
+    assert not kept(bench)
 
 
 async def test_interrupted_while_the_script_runs(bench: Bench) -> None:
@@ -238,6 +268,22 @@ async def test_a_mount_point_that_hides_the_store(bench: Bench, tmp_path: Path) 
     await bench.make(spec)
     assert ended(await bench.run()) == (JobState.FAILED, Reason.MOUNT_ERROR, None)
     assert f".c3:4:12: mount point {tmp_path}/store/x would hide {tmp_path}/store" in bench.log[-1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (BlobMissingError("0" * 64), f"the store has no blob {'0' * 64}"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+async def test_a_project_that_cannot_be_copied(bench: Bench, fault: Exception, why: str) -> None:
+    bench.checkout.fault = fault
+    assert ended(await bench.run_script("echo ran")) == (JobState.FAILED, Reason.AGENT_ERROR, None)
+    assert bench.workspace is not None
+    assert bench.log[-1].endswith(f": cannot make {bench.workspace.workdir}: {why}")
+    assert "c3: Traceback (most recent call last):" not in bench.log
+    assert not kept(bench)
 
 
 # --- data sets -------------------------------------------------------------------------------------------

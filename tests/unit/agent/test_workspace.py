@@ -1,9 +1,8 @@
-"""The directory of a job: its lock, the copy of the project, what is removed."""
+"""The directory of a job: its lock, the working directory, what is removed."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 import trio
 
 from c3fs.agent.workspace import Workspace, create_workspace, is_abandoned
-from c3fs.errors import ExecutionError
+from c3fs.core.ref import Ref
+from c3fs.errors import ExecutionError, StoreUnavailableError
 from tests.support.sandboxes import run_as_ordinary_user
 
 ID = "job_1700000000000_abc123"
@@ -58,32 +58,55 @@ def test_a_job_has_one_directory(tmp_path: Path) -> None:
         create_workspace(str(tmp_path / "jobs"), ID)
 
 
-async def test_the_copy_is_the_project(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    (project / "src" / ".git").mkdir(parents=True)
-    (project / "src" / "locked").mkdir()
-    (project / "src" / "locked" / "x").write_text("x")
-    (project / "run.sh").write_text("true\n")
-    os.chmod(project / "run.sh", 0o755)
-    os.chmod(project / "src" / "locked", 0o555)
-    os.utime(project / "run.sh", ns=(1, 1_600_000_000_123_456_789))
-    os.symlink("nowhere", project / "link")
-    os.symlink("src", project / "dirlink")
-    (project / os.fsdecode(b"not utf-8 \xff")).write_bytes(b"\0" * 10)
+async def write(source: Ref, destination: bytes) -> None:
+    """A checkout of one symlink, which names the ref."""
+    await trio.lowlevel.checkpoint()
+    os.mkdir(destination, 0o700)
+    os.symlink(str(source), destination + b"/ref")
+
+
+async def test_the_working_directory_is_the_source(tmp_path: Path) -> None:
     workspace = make(tmp_path)
-    await workspace.fill(str(project))
+    await workspace.fill(write, "/projects/p/source/@v3")
     work = Path(workspace.workdir)
-    assert sorted(os.listdir(os.fsencode(work))) == sorted([*os.listdir(os.fsencode(project)), b"artifacts"])
+    assert sorted(os.listdir(work)) == ["artifacts", "ref"]
+    assert os.readlink(work / "ref") == "/projects/p/source/@v3"
     assert os.listdir(work / "artifacts") == []
-    assert os.stat(work / "run.sh").st_mode & 0o777 == 0o755
-    assert os.stat(work / "run.sh").st_mtime_ns == 1_600_000_000_123_456_789
-    assert os.stat(work / "src" / "locked").st_mode & 0o777 == 0o555
-    assert (work / "src" / ".git").is_dir()
-    assert os.readlink(work / "link") == "nowhere"
-    assert os.readlink(work / "dirlink") == "src"
+    assert os.stat(work).st_mode & 0o777 == 0o755
     await workspace.remove_workdir()
     assert sorted(os.listdir(workspace.directory)) == ["lock", "log"]
     assert log_of(workspace) == []
+    workspace.close()
+
+
+async def test_a_job_without_a_project(tmp_path: Path) -> None:
+    workspace = make(tmp_path)
+    await workspace.fill(write, None)
+    assert os.listdir(workspace.workdir) == ["artifacts"]
+    workspace.close()
+
+
+async def test_artifacts_that_the_project_brings(tmp_path: Path) -> None:
+    async def bring(_source: Ref, destination: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        os.makedirs(destination + b"/artifacts/old")
+
+    workspace = make(tmp_path)
+    await workspace.fill(bring, "/projects/p/source/@v3")
+    assert os.listdir(workspace.artifacts) == ["old"]
+    workspace.close()
+
+
+async def test_artifacts_that_are_no_directory(tmp_path: Path) -> None:
+    async def bring(_source: Ref, destination: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        os.mkdir(destination)
+        os.symlink("/tmp", destination + b"/artifacts")
+
+    workspace = make(tmp_path)
+    with pytest.raises(ExecutionError, match="the project's 'artifacts' is not a directory; rename it"):
+        await workspace.fill(bring, "/projects/p/source/@v3")
+    assert sorted(os.listdir(workspace.directory)) == ["lock", "log"]
     workspace.close()
 
 
@@ -105,47 +128,30 @@ with tempfile.TemporaryDirectory() as base:
     run_as_ordinary_user(program)
 
 
-async def test_what_is_not_copied(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    for name in (".git", ".venv", "node_modules", "__pycache__", "artifacts", ID, "home", "sub/.venv"):
-        (project / name).mkdir(parents=True)
-        (project / name / "x").touch()
-    jobs = project / "c3" / "jobs"
-    jobs.mkdir(parents=True)
-    os.mkfifo(project / "pipe")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(project / "socket"))
-    workspace = create_workspace(str(jobs), "job_2_abcdef")
-    await workspace.fill(str(project), [str(project / "home")])
-    work = Path(workspace.workdir)
-    assert sorted(os.listdir(work)) == ["artifacts", "c3", "sub"]
-    assert sorted(os.listdir(work / "sub")) == [".venv"]
-    assert os.listdir(work / "artifacts") == []
-    assert os.listdir(work / "c3") == []
-    assert sorted(log_of(workspace)) == [
-        f"c3: warning: {project}/pipe is a socket, pipe or device, and is not copied",
-        f"c3: warning: {project}/socket is a socket, pipe or device, and is not copied",
-    ]
-    workspace.close()
+async def test_a_checkout_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async def fail(source: Ref, destination: bytes) -> None:
+        await write(source, destination)
+        raise StoreUnavailableError("the store does not answer")
 
-
-async def test_a_project_that_cannot_be_copied(tmp_path: Path) -> None:
     workspace = make(tmp_path)
-    with pytest.raises(ExecutionError, match=r"cannot copy the project folder: .*/none: No such file"):
-        await workspace.fill(str(tmp_path / "none"))
+    with pytest.raises(ExecutionError, match=r"cannot make .*/work: the store does not answer"):
+        await workspace.fill(fail, "/projects/p/source/@v3")
+    assert sorted(os.listdir(workspace.directory)) == ["lock", "log"]
     workspace.close()
 
 
-async def test_copying_can_be_cancelled(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    project.mkdir()
-    for number in range(20):
-        (project / str(number)).touch()
+async def test_a_checkout_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     workspace = make(tmp_path)
     with trio.CancelScope() as scope:
-        scope.cancel()
-        await workspace.fill(str(project))
+
+        async def wait(source: Ref, destination: bytes) -> None:
+            await write(source, destination)
+            scope.cancel()
+            await trio.sleep_forever()
+
+        await workspace.fill(wait, "/projects/p/source/@v3")
     assert scope.cancelled_caught
+    assert sorted(os.listdir(workspace.directory)) == ["lock", "log"]
     workspace.close()
 
 

@@ -35,8 +35,8 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
                    that lies below it, or "target" of a symlink
     c3 pull        {"jobs": [{"job_id", "directory"}]}
     c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
-    c3fs gc        {"dry_run", "shelves", "deleted": {"blobs", "bytes"}, "named": {…}, "young": {…}, "left", "foreign",
-                   "temporary"}: c3fs.gc.sweep.Swept
+    c3fs gc        {"dry_run", "deleted": {"blobs", "bytes"}, "named": likewise, "young": likewise, "left", "foreign",
+                   "temporary"}, see c3fs.gc.sweep.Swept; "deleted" is what would be, in a dry run
     c3fs mounts    [{"ref", "mountpoint", "state"}], the state being live, dead or silent
 
 Diagnostics are always on stderr, one line an error; stdout has results alone. What was half-done when Ctrl-C came

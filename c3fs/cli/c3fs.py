@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from c3fs.cli.gc import gc
 from c3fs.cli.manifest import manifest
 from c3fs.cli.mount import mount
 from c3fs.cli.program import Group, run_program, version_option
@@ -18,13 +19,14 @@ def c3fs() -> None:
     \b
     Example: c3fs mount /jobs/job_1700000000000_abc123 /mnt/model
              c3fs umount /mnt/model
+             c3fs gc --dry-run
 
     \b
     Completion in bash: eval "$(_C3FS_COMPLETE=bash_source c3fs)"   (zsh: zsh_source)
     """
 
 
-for command in (mount, umount, mounts, manifest):
+for command in (mount, umount, mounts, manifest, gc):
     c3fs.add_command(command)
 
 

@@ -18,8 +18,8 @@ from c3fs.core.manifest import Manifest
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
 from c3fs.registry.base import Registry
-from c3fs.store.base import Store
-from c3fs.store.deadline import Deadline
+from c3fs.store.base import Store, SweepableStore
+from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.limited import Limited
 from c3fs.store.retried import Retried, Retry
@@ -100,6 +100,11 @@ def open_store(storage: Storage) -> Store:
     """
     store = Deadline(DirectoryStore(storage.store), CALL_WITHIN)
     return Deadline(Retried(Verified(Limited(store, CALLS_MAX)), Retry()), ANSWER_WITHIN)
+
+
+def open_sweepable_store(storage: Storage) -> SweepableStore:
+    """The same store as gc sees it, its calls bounded."""
+    return SweepDeadline(DirectoryStore(storage.store), CALL_WITHIN)
 
 
 async def tidy_store(storage: Storage) -> None:

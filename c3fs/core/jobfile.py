@@ -6,16 +6,15 @@ import difflib
 import re
 from typing import Final
 
+from c3fs.core import foreign
+from c3fs.core.foreign import read_foreign
 from c3fs.core.jobspec import DatasetMount, JobSpec, OutputDir, Placed, Script
 from c3fs.core.mountpoints import normalise, refuse_output, refuse_text
 from c3fs.core.ref import JOB_NAME_MAX, is_job_name, is_project, parse_ref
-from c3fs.core.yamltext import Field, Mapping, Node, Position, Scalar, Sequence, parse_yaml
+from c3fs.core.yamltext import Field, Mapping, Node, Position, Scalar, Sequence, one_line, one_value, parse_yaml
 from c3fs.errors import InvalidRefError
 
-IGNORED: Final = ("gpu", "hardware", "provider", "python", "docker")
-"""Keys for runners that choose machines and build environments."""
-
-KEYS: Final = ("project", "script", "job_name", "time", "datasets", "output", *IGNORED)
+KEYS: Final = ("project", "script", "job_name", "time", "datasets", "output", *foreign.KEYS)
 _DATASET_KEYS: Final = ("ref", "mount")
 
 DATASETS_MAX: Final = 64
@@ -49,7 +48,7 @@ def parse_job_spec(text: str, path: str, project: str = "project") -> JobSpec:
         time=_time(fields["time"]) if "time" in fields else None,
         datasets=_datasets(fields["datasets"]) if "datasets" in fields else (),
         outputs=_outputs(fields["output"]) if "output" in fields else (),
-        ignored=_ignored([fields[key] for key in IGNORED if key in fields]),
+        ignored=read_foreign([fields[key] for key in foreign.KEYS if key in fields]),
     )
     spec.mount_points(_NO_PLACE)
     return spec
@@ -65,21 +64,21 @@ def slug(name: str) -> str:
 
 
 def _project(field: Field) -> str:
-    text = _word(field)
+    text = one_line(field)
     if not is_project(text):
         raise field.value.at.error(f"not a project: {text!r}; lower-case letters, digits and hyphens: {slug(text)}")
     return text
 
 
 def _name(field: Field) -> str:
-    text = _word(field)
+    text = one_line(field)
     if not is_job_name(text):
         raise field.value.at.error(f"not a job's name: one line of at most {JOB_NAME_MAX} characters, without slashes")
     return text
 
 
 def _script(field: Field) -> Script:
-    text = _scalar(field).text.replace("\r\n", "\n")
+    text = one_value(field).text.replace("\r\n", "\n")
     at = field.value.at
     if not text.strip():
         raise at.error("`script:` is empty: name the bash script to run, like `script: run.sh`")
@@ -89,7 +88,7 @@ def _script(field: Field) -> Script:
 
 
 def _time(field: Field) -> int:
-    text = _word(field)
+    text = one_line(field)
     match = _TIME.match(text)
     if match is None:
         raise field.value.at.error(f"not a time: {text!r}; write HH:MM:SS, like 01:30:00")
@@ -113,7 +112,7 @@ def _dataset(item: Node) -> DatasetMount:
     fields = {field.key: field for field in _known(item, _DATASET_KEYS)}
     if "ref" not in fields:
         raise item.at.error("`ref:` is missing: the data to mount, like `ref: /jobs/<id>`")
-    text = _word(fields["ref"])
+    text = one_line(fields["ref"])
     at = fields["ref"].value.at
     try:
         ref = parse_ref(text)
@@ -127,7 +126,7 @@ def _dataset(item: Node) -> DatasetMount:
 
 
 def _mount(field: Field) -> str:
-    text = _word(field)
+    text = one_line(field)
     path = normalise(text)
     why = refuse_text(text)
     if why is None and (path == ".." or path.startswith("../")):
@@ -154,21 +153,6 @@ def _output(item: Node) -> OutputDir:
     return OutputDir(item.at.line, item.at.column, path)
 
 
-def _ignored(fields: list[Field]) -> dict[str, str]:
-    """Each as text; `python` and `docker` may be mappings, which other runners understand."""
-    values: dict[str, str] = {}
-    for field in fields:
-        if isinstance(field.value, Mapping) and field.key in ("python", "docker"):
-            for inner in field.value.fields:
-                values[f"{field.key}.{inner.key}"] = _word(inner)
-        else:
-            values[field.key] = _word(field)
-    keys = {field.key: field for field in fields}
-    if "python" in keys and "docker" in keys:
-        raise keys["docker"].at.error(f"`docker:` and `python:` (line {keys['python'].at.line}) exclude each other")
-    return values
-
-
 # --- the shapes ------------------------------------------------------------------------------------------
 
 
@@ -179,24 +163,6 @@ def _known(mapping: Mapping, keys: tuple[str, ...]) -> tuple[Field, ...]:
             hint = f"did you mean `{near[0]}:`?" if near else f"known are {', '.join(keys)}"
             raise field.at.error(f"unknown key `{field.key}:`; {hint}")
     return mapping.fields
-
-
-def _scalar(field: Field) -> Scalar:
-    value = field.value
-    if not isinstance(value, Scalar):
-        shape = "list" if isinstance(value, Sequence) else "mapping"
-        raise value.at.error(f"`{field.key}:` is one value, not a {shape}")
-    if value.empty:
-        raise value.at.error(f"`{field.key}:` has no value; give it one or take the line out")
-    return value
-
-
-def _word(field: Field) -> str:
-    """A value on one line."""
-    text = _scalar(field).text
-    if not text.strip() or "\n" in text:
-        raise field.value.at.error(f"`{field.key}:` must be one line of text")
-    return text
 
 
 def _items(field: Field, shape: str) -> tuple[Node, ...]:

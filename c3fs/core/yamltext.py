@@ -86,6 +86,25 @@ def parse_yaml(text: str, path: str) -> Node | None:
     return None if node is None else _convert(node, path)
 
 
+def one_value(field: Field) -> Scalar:
+    """The field's value; raises InvalidJobSpecError when there is none, or it is a list or mapping."""
+    value = field.value
+    if not isinstance(value, Scalar):
+        shape = "list" if isinstance(value, Sequence) else "mapping"
+        raise value.at.error(f"`{field.key}:` is one value, not a {shape}")
+    if value.empty:
+        raise value.at.error(f"`{field.key}:` has no value; give it one or take the line out")
+    return value
+
+
+def one_line(field: Field) -> str:
+    """A value on one line."""
+    text = one_value(field).text
+    if not text.strip() or "\n" in text:
+        raise field.value.at.error(f"`{field.key}:` must be one line of text")
+    return text
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader less what nobody needs in a file of settings."""
 

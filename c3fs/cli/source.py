@@ -14,7 +14,7 @@ from c3fs.cli.wiring import open_store
 from c3fs.core.jobspec import JobSpec
 from c3fs.core.ref import Ref, parse_ref
 from c3fs.core.sizes import format_size
-from c3fs.errors import CollectError
+from c3fs.errors import CollectError, FileChangedError
 from c3fs.publish.publish import Published, PublishRequest, publish_outputs
 from c3fs.registry.base import Registry
 
@@ -60,7 +60,8 @@ async def publish_source(settings: Settings, registry: Registry, project: str, f
             )
     except CollectError as error:
         path = os.path.join(os.fsencode(folder), error.path)
-        raise CollectError(path, f"{error.why}; or name it in .c3ignore") from error
+        why = "keeps changing" if isinstance(error, FileChangedError) else error.why
+        raise CollectError(path, f"{why}; what a job does not need can be named in .c3ignore") from error
     _tell(done)
     return parse_ref(done.manifest.ref)
 

@@ -106,6 +106,33 @@ def test_a_chain_and_a_mount_by_hand(user: User) -> None:
     assert re.search(r"/jobs/job_\S+ +\S+/mnt +live", done.stdout)
 
 
+def test_what_cannot_be_read_of_a_project_is_one_error(user: User) -> None:
+    done = user.run(r"""
+    printf 'script: run.sh\n' > one/.c3
+    printf 'cat sub/x\n' > one/run.sh
+    mkdir one/sub && echo text > one/sub/x && chmod 0 one/sub/x
+    set +e
+    c3 deploy one; echo $?
+    chmod 644 one/sub/x; chmod 0 one/sub
+    c3 deploy one; echo $?
+    chmod 755 one/sub; echo '*' > one/.c3ignore; chmod 0 one/.c3ignore
+    c3 deploy one; echo $?
+    c3 squeue --json; ls .local/share/c3/jobs
+    echo sub >> one/secret; chmod 0 one/secret; rm -f one/.c3ignore; echo secret > one/.c3ignore
+    c3 deploy -f one; echo $?
+    """)
+    lines = done.stdout.splitlines()
+    assert (lines[:4], lines[-1]) == (["8", "8", "2", "[]"], "0"), done
+    assert "text" in lines
+    place = f"{user.base}/place/one"
+    hint = "cannot be read: Permission denied; what a job does not need can be named in .c3ignore"
+    assert done.stderr.splitlines()[:3] == [
+        f"c3: error: {place}/sub/x: {hint}",
+        f"c3: error: {place}/sub: {hint}",
+        f"c3: error: {place}/.c3ignore:1: cannot be read: Permission denied",
+    ]
+
+
 def test_what_root_must_allow_is_said(user: User) -> None:
     done = user.run(r"""
     printf 'script: "true"\n' > one/.c3

@@ -112,7 +112,10 @@ def test_what_cannot_be_collected_is_one_error(settings: Settings, project: Path
         os.close(here)
         here = below
     os.close(here)
-    with pytest.raises(CollectError, match=r"/project/x/.*x: deeper than .* directories; or name it in \.c3ignore$"):
+    with pytest.raises(
+        CollectError,
+        match=r"/project/x/.*x: deeper than .* directories; what a job does not need can be named in \.c3ignore$",
+    ):
         publish(settings, project)
 
 

@@ -186,6 +186,17 @@ class DirectoryHasher:
         return self._hasher.digest()
 
 
+def with_spans(entry: Entry, spans: list[WireSpan]) -> Entry:
+    """The entry with its spans, or its one span, made anew for another node; a symlink has none."""
+    match entry:
+        case File():
+            return msgspec.structs.replace(entry, spans=spans)
+        case Directory() | LongFile():
+            return msgspec.structs.replace(entry, span=spans[0])
+        case Symlink():
+            return entry
+
+
 def totals_of(entry: Entry) -> Totals:
     """What the entry adds to the totals of the directory that holds it."""
     match entry:

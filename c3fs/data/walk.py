@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from c3fs.core.directory import Directory
+from c3fs.publish.items import StoredLeaf
 from c3fs.vfs.tree import DirectoryFacts, Found, Position, Tree
 
 Side = Found | DirectoryFacts
@@ -18,6 +19,7 @@ class Entries:
         self._tree = tree
         self._directory = directory
         self._leaf: Position | None = None
+        self._stored: StoredLeaf | None = None
         self._next = 0
         self.used_up = True
 
@@ -25,27 +27,32 @@ class Entries:
         return f"<Entries of directory {self._directory.number}, next {self._next}>"
 
     @property
-    def leaf(self) -> Position:
+    def stored(self) -> StoredLeaf | None:
         """The leaf that `head` lies in."""
-        assert self._leaf is not None
-        return self._leaf
+        return self._stored
 
     @property
     def head(self) -> Found | None:
         """None at the end."""
-        leaf = self.leaf
+        leaf = self._loaded
         at = self._next - leaf.at
         return self._tree.found(self._directory, leaf, at) if at < leaf.part.count else None
 
     def advance(self) -> None:
         self._next += 1
-        self.used_up = self._next >= self.leaf.at + self.leaf.part.count
+        self.used_up = self._next >= self._loaded.at + self._loaded.part.count
 
     async def load(self) -> None:
         """Go on to the next leaf. May raise what reading a tree may."""
         await trio.lowlevel.checkpoint()
         self._leaf = await self._tree.leaf_at(self._directory, self._next)
+        self._stored = StoredLeaf(self._leaf.span, self._leaf.part.count)
         self.used_up = False
+
+    @property
+    def _loaded(self) -> Position:
+        assert self._leaf is not None
+        return self._leaf
 
 
 def directory_of(side: Side) -> DirectoryFacts | None:

@@ -1,4 +1,5 @@
-"""What was collected and is not encoded yet: files, and directories that are being filled."""
+"""What is not encoded yet: files that were collected, directories that are being filled, and entries of published trees
+that become part of another."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from c3fs.core.digest import Digest
-from c3fs.core.directory import NOTHING, DirectoryHasher, Symlink, Totals
+from c3fs.core.directory import NOTHING, DirectoryHasher, Entry, Symlink, Totals
 from c3fs.core.span import EMPTY_SPAN, Span
 from c3fs.publish.pack import Pack
 
@@ -51,6 +52,32 @@ class ChunkedFile(NamedTuple):
     spans: list[Span]
 
 
+class StoredLeaf:
+    """A leaf of a published directory: where it lies, and how many entries it has. No two are the same."""
+
+    __slots__ = ("entries", "span")
+
+    def __init__(self, span: Span, entries: int) -> None:
+        self.span = span
+        self.entries = entries
+
+
+class Kept(NamedTuple):
+    """An entry of a published tree that stays as it is, with all that is below it.
+
+    `spans` are those of the file's content, or the one of its span list or of the directory's encoding, their blobs
+    known. `leaf` is where it comes from, unless it has got another name.
+    """
+
+    entry: Entry
+    spans: list[Span]
+    leaf: StoredLeaf | None
+
+    @property
+    def name(self) -> bytes:
+        return self.entry.name
+
+
 class Part(NamedTuple):
     """A leaf or index that was laid, as the index above it lists it."""
 
@@ -87,11 +114,11 @@ class Folder:
         return EMPTY_SPAN if self.place is None else self.place.span()
 
 
-Item = PackedFile | ChunkedFile | Symlink | Folder
+Item = PackedFile | ChunkedFile | Symlink | Folder | Kept
 
 
 def needs(item: Item, blobs: Set[Digest]) -> bool:
     """Whether the content of a file lies in any of `blobs`; its pack is closed."""
     if isinstance(item, PackedFile):
         return item.pack is not None and item.pack.digest in blobs
-    return isinstance(item, ChunkedFile) and any(span.blob in blobs for span in item.spans)
+    return isinstance(item, ChunkedFile | Kept) and any(span.blob in blobs for span in item.spans)

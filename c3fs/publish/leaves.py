@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from c3fs.core.digest import SIZE, Digest
-from c3fs.core.directory import LEAF_MAX, SPANS_MAX, Symlink
+from c3fs.core.directory import LEAF_MAX, SPANS_MAX, File, Symlink
 from c3fs.core.span import Span
 from c3fs.core.spanlist import PART_MAX
-from c3fs.publish.items import ChunkedFile, Folder, Item, PackedFile
+from c3fs.publish.items import ChunkedFile, Folder, Item, Kept, PackedFile
 
 LEAF_MIN: Final = 1_000
 _LEAF_CUT: Final = 0x3FF
@@ -34,9 +34,13 @@ def weight(item: Item) -> int:
             return 96 + len(item.name) + _SPAN_WEIGHT
         case ChunkedFile() if len(item.spans) <= SPANS_MAX:
             return 96 + len(item.name) + _SPAN_WEIGHT * len(item.spans)
+        case Kept(File()):  # as when it was collected, so that leaves end where they did
+            return 96 + len(item.name) + _SPAN_WEIGHT * max(len(item.spans), 1)
+        case Kept(Symlink() as link):
+            return 96 + len(link.name) + len(link.target)
         case Symlink():
             return 96 + len(item.name) + len(item.target)
-        case ChunkedFile() | Folder():
+        case ChunkedFile() | Folder() | Kept():
             return 160 + len(item.name)
 
 

@@ -26,11 +26,12 @@ from c3fs.core.directory import (
     encode_leaf,
     sum_totals,
     totals_of,
+    with_spans,
 )
 from c3fs.core.span import EMPTY_SPAN, Span
 from c3fs.core.spanlist import PART_MAX, SpanRow, encode_span_index, encode_span_leaf
 from c3fs.core.wirespan import SELF, BlobTable, WireSpan
-from c3fs.publish.items import ChunkedFile, Folder, Item, PackedFile, Part, Place, needs
+from c3fs.publish.items import ChunkedFile, Folder, Item, Kept, PackedFile, Part, Place, StoredLeaf, needs
 from c3fs.publish.leaves import leaf_ends_after, span_leaf_ends_after, weight
 from c3fs.publish.pack import Pack, Packer, label
 
@@ -57,6 +58,8 @@ class TreeEncoder:
 
     Folders are begun and ended as a walk in order of name enters and leaves them; a folder that ends is an item of the
     one around it. With `wait` nothing is encoded before `finish`.
+
+    A leaf that comes to be just what a stored one is, is not laid again: `kept` are the blobs that such leaves lie in.
     """
 
     def __init__(self, packer: Packer, *, wait: bool = False) -> None:
@@ -64,6 +67,7 @@ class TreeEncoder:
         self._wait = wait
         self._open: list[_Filling] = []
         self._queue: deque[_Filling] = deque()
+        self.kept: set[Digest] = set()
 
     def __repr__(self) -> str:
         return f"<TreeEncoder {len(self._open)} folders open, {len(self._queue)} leaves wait>"
@@ -128,9 +132,20 @@ class TreeEncoder:
         table, entries = made()
         for entry in entries:
             folder.hasher.add(entry)
+        totals = sum_totals(map(totals_of, entries))
+        stored = _stored(items)
+        if stored is not None:
+            return Part(items[0].name, len(items), totals, self._kept_place(stored.span))
         here = label(folder.name, items[0].name)
         place = self._lay(here, encode_leaf(table, entries), lambda: encode_leaf(*made()))
-        return Part(items[0].name, len(items), sum_totals(map(totals_of, entries)), place)
+        return Part(items[0].name, len(items), totals, place)
+
+    def _kept_place(self, span: Span) -> Place:
+        assert span.blob is not None
+        self.kept.add(span.blob)
+        pack = Pack()
+        pack.digest = span.blob
+        return Place(pack, span.offset, span.size)
 
     def _indexes(self, folder: Folder) -> list[Part]:
         made: list[Part] = []
@@ -196,6 +211,15 @@ def _is_long(item: Item) -> TypeGuard[ChunkedFile]:
     return isinstance(item, ChunkedFile) and len(item.spans) > SPANS_MAX
 
 
+def _stored(items: Sequence[Item]) -> StoredLeaf | None:
+    """The stored leaf whose entries these are, all of them and no others."""
+    first = items[0]
+    leaf = first.leaf if isinstance(first, Kept) else None
+    if leaf is None or leaf.entries != len(items):
+        return None
+    return leaf if all(isinstance(item, Kept) and item.leaf is leaf for item in items) else None
+
+
 def _wire(table: BlobTable, place: Place) -> WireSpan:
     """An open pack is the one that is being laid into now."""
     if place.pack.digest is None:
@@ -210,6 +234,8 @@ def _entry(table: BlobTable, item: Item, span_list: Place | None) -> Entry:
             return File(item.name, item.mode, item.mtime_ns, item.size, bytes(item.digest), spans)
         case ChunkedFile(name, mode, mtime_ns, size, digest, spans) if span_list is not None:
             return LongFile(name, mode, mtime_ns, size, bytes(digest), _wire(table, span_list), len(spans))
+        case Kept():
+            return with_spans(item.entry, [table.wire(span) for span in item.spans])
         case Folder():
             span = table.wire(EMPTY_SPAN) if item.place is None else _wire(table, item.place)
             return Directory(item.name, item.mode, item.mtime_ns, bytes(item.hasher.digest()), span, *item.totals)

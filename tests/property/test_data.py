@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
+import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.disk import disk_diff
-from tests.support.stage import staged
-from tests.support.strategies import trees
-from tests.support.trees import Source, build
+from c3fs.errors import KindError
+from tests.support.disk import copied, disk_diff, duplicate
+from tests.support.stage import NOW_NS, staged
+from tests.support.strategies import SHORT_NAMES, trees
+from tests.support.trees import Source, build, facts
 
 
 @contextmanager
@@ -57,6 +61,54 @@ def test_a_diff_is_that_of_the_directories(pair: tuple[Source, Source]) -> None:
             assert await stage.changes(one, other) == disk_diff(*tops)
             assert await stage.changes(other, one) == disk_diff(*reversed(tops))
             assert await stage.changes(one, one) == []
+
+    with somewhere() as base:
+        trio.run(compare, base)
+
+
+def directory(what: object) -> Source:
+    return cast(Source, what) if isinstance(what, dict) else {}
+
+
+@st.composite
+def graftings(draw: st.DrawFn) -> tuple[Source, Source, bytes, tuple[bytes, ...]]:
+    """(what is there, what is published elsewhere, the name there of what is copied, the path it is put under)."""
+    base, other = draw(PAIRS)
+    if draw(st.booleans()):
+        base, other = other, base
+    other = other or {b"only": b"this"}
+    source = draw(st.sampled_from(sorted(other)))
+    path: list[bytes] = []
+    here: Source = base
+    while len(path) < 3 and (not path or draw(st.booleans())):
+        names = st.sampled_from(sorted(here)) if here else SHORT_NAMES
+        path.append(draw(st.one_of(names, names, SHORT_NAMES)))
+        here = directory(here.get(path[-1]))
+    return base, other, source, tuple(path)
+
+
+@given(graftings())
+@settings(max_examples=120, deadline=None)
+def test_a_graft_is_what_cp_makes(grafting: tuple[Source, Source, bytes, tuple[bytes, ...]]) -> None:
+    source, other, name, path = grafting
+
+    async def compare(base: Path) -> None:
+        async with staged(base) as stage:
+            there, elsewhere = build(base / "there", source), build(base / "elsewhere", other)
+            await stage.publish(there, "/datasets/there")
+            origin = await stage.origin(await stage.publish(elsewhere, "/jobs/job_1_aaaaaa"), name)
+            expected = duplicate(there, base / "expected")
+            if not copied(elsewhere / os.fsdecode(name), expected, path, NOW_NS):
+                with pytest.raises(KindError):
+                    await stage.copy(origin, "/datasets/there", *path)
+                return
+            made = (await stage.copy(origin, "/datasets/there", *path)).registration
+            wanted = await stage.publish(expected, "/datasets/wanted")
+            assert made.manifest.root.digest == wanted.root.digest
+            if made.created:
+                assert stage.decoded(made.manifest).facts == facts(expected)
+            again = await stage.copy(origin, "/datasets/there", *path)
+            assert (again.registration.created, again.registration.manifest) == (False, made.manifest)
 
     with somewhere() as base:
         trio.run(compare, base)

@@ -1,8 +1,10 @@
-"""What a diff of two directories on disk is, told as c3fs.data.diff does: by path, with os.walk's own facts."""
+"""What c3fs.data does to published trees, done to directories on disk: compared by their facts, copied by cp itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support.trees import Fact, facts
@@ -49,3 +51,31 @@ def _diff(one: Listed, other: Listed, path: bytes) -> Iterator[Told]:
 
 def _content(fact: Fact) -> tuple[int, bytes]:
     return fact.mode, fact.content
+
+
+def copied(source: Path, base: Path, path: Sequence[bytes], made_ns: int) -> bool:
+    """Copy `source` into `base` under `path` as `cp -a` does; False when that is refused.
+
+    Directories on the way are made, with the time `made_ns`; those that are there keep their times.
+    """
+    here, times = base, {base: os.lstat(base).st_mtime_ns}
+    for name in path[:-1]:
+        here = here / os.fsdecode(name)
+        if here.is_symlink() or (here.exists() and not here.is_dir()):
+            return False
+        if not here.exists():
+            here.mkdir()
+            here.chmod(0o755)
+            os.utime(here, ns=(made_ns, made_ns))
+        times[here] = os.lstat(here).st_mtime_ns
+    command = ["cp", "-aT", "--remove-destination", source, here / os.fsdecode(path[-1])]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    for directory, time in reversed(times.items()):
+        os.utime(directory, ns=(time, time))
+    return done.returncode == 0
+
+
+def duplicate(source: Path, target: Path) -> Path:
+    """All of `source`, times included."""
+    subprocess.run(["cp", "-aT", source, target], check=True, timeout=60)
+    return target

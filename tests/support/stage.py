@@ -12,19 +12,21 @@ from pathlib import Path
 import trio
 
 from c3fs.core.digest import Buffer, Digest
-from c3fs.core.manifest import Manifest, Root, root_span
+from c3fs.core.manifest import FORMAT, Manifest, Root, root_span
+from c3fs.core.ref import parse_ref
 from c3fs.core.span import Span
+from c3fs.data.copy import Copied, Origin, Target, copy_published, upload
 from c3fs.data.diff import diff
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.publish.items import ChunkedFile, Folder, Item
 from c3fs.publish.pack import Packer
-from c3fs.publish.publish import PublishRequest, publish_outputs
+from c3fs.publish.publish import PublishRequest, publish_outputs, write_inventory
 from c3fs.publish.tree import TreeEncoder
 from c3fs.registry.base import Registry
 from c3fs.registry.sql import SqlRegistry
 from c3fs.vfs.tree import Tree
 from tests.support.blobs import DictCache, SteeredStore
-from tests.support.decoded import Decoded, decode_tree
+from tests.support.decoded import Decoded, decode_root, decode_tree
 from tests.support.encoded import MTIME
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
@@ -37,6 +39,10 @@ class CountedStore(SteeredStore):
     def __init__(self) -> None:
         super().__init__()
         self.puts: Counter[Digest] = Counter()
+
+    def keep(self, digest: Digest, data: Buffer) -> None:
+        """As `put` does, uncounted."""
+        self.blobs[digest] = bytes(data)
 
     async def put(self, digest: Digest, data: Buffer) -> None:
         self.puts[digest] += 1
@@ -61,9 +67,38 @@ class Stage:
         published = await publish_outputs(request, self.store, self.registry, now=self.now)
         return published.manifest
 
+    async def adopt(self, root: Root, ref: str) -> Manifest:
+        """A tree whose blobs are in the store already."""
+        blobs = {digest: len(self.store.blobs[digest]) for digest in decode_root(root, self.store.blobs).blobs}
+        inventory = write_inventory(blobs, self.store.keep)
+        manifest = Manifest(FORMAT, ref, "2026-01-02T03:04:05.678Z", True, root, inventory)
+        parts = [(Digest.parse(part.blob), part.size) for part in inventory.parts]
+        mark = await self.registry.mark()
+        return (await self.registry.register(manifest, [*blobs.items(), *parts], mark=mark)).manifest
+
     def decoded(self, manifest: Manifest) -> Decoded:
         """Everything that the format promises asserted, that the inventory is exact included."""
         return decode_tree(manifest, self.store.blobs)
+
+    async def origin(self, manifest: Manifest, *path: bytes) -> Origin:
+        tree = self.open_tree(manifest)
+        return Origin(manifest, tree, await tree.resolve(path))
+
+    async def copy(self, origin: Origin, ref: str, *path: bytes) -> Copied:
+        target = Target(parse_ref(ref), path)
+        return await copy_published(
+            origin, target, open_tree=self.open_tree, store=self.store, registry=self.registry, now=self.now
+        )
+
+    async def upload(self, source: Path, ref: str, *path: bytes) -> Copied:
+        return await upload(
+            os.fsencode(source),
+            Target(parse_ref(ref), path),
+            open_tree=self.open_tree,
+            store=self.store,
+            registry=self.registry,
+            now=self.now,
+        )
 
     async def changes(self, one: Manifest, other: Manifest) -> list[tuple[str, bytes]]:
         before, after = self.open_tree(one), self.open_tree(other)
@@ -89,13 +124,9 @@ def long_file(store: SteeredStore, name: bytes, spans: int) -> ChunkedFile:
     return ChunkedFile(name, 0o644, MTIME, spans, Digest.of(bytes(spans)), pieces)
 
 
-def encoded(store: SteeredStore, *items: Item) -> Root:
+def encoded(store: CountedStore, *items: Item) -> Root:
     """A directory of these, in order of name, laid into the store."""
-
-    def emit(_: Digest, data: Buffer) -> None:
-        store.add(bytes(data))
-
-    encoder = TreeEncoder(Packer(emit))
+    encoder = TreeEncoder(Packer(store.keep))
     folder = Folder(b"", 0o755, MTIME)
     encoder.begin(folder)
     for item in items:

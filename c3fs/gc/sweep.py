@@ -56,11 +56,12 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class GcRequest:
-    """`grace` in seconds. With `dry_run` nothing is changed anywhere. `clocks` end a sweep; the first of them, the time
-    of day, tells how old a blob is."""
+    """`grace` in seconds. With `dry_run` nothing is changed anywhere. A batch is condemned for `seconds`; `clocks` end
+    that, and the first of them, the time of day, tells how old a blob is."""
 
     grace: float = GRACE
     dry_run: bool = False
+    seconds: float = SWEEP_SECONDS
     clocks: Sequence[Clock] = CLOCKS
 
 
@@ -122,8 +123,9 @@ class _Sweeper:
         return abs(now - blob.modified) >= self._request.grace
 
     async def _delete(self, old: Sequence[StoredBlob]) -> None:
-        lease = Lease(SWEEP_SECONDS, self._request.clocks)
-        sweep = await self._registry.condemn([blob.digest for blob in old], SWEEP_SECONDS)
+        seconds = self._request.seconds
+        lease = Lease(seconds, self._request.clocks)
+        sweep = await self._registry.condemn([blob.digest for blob in old], seconds)
         try:
             deleted = await self._store.delete(sweep.condemned, lease.holds)
         finally:

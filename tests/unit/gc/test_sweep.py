@@ -62,7 +62,7 @@ def set_age(root: Path, digest: Digest, age: float) -> None:
 
 
 def at_now(grace: float, *, dry_run: bool = False) -> GcRequest:
-    return GcRequest(grace, dry_run, (lambda: NOW,))
+    return GcRequest(grace, dry_run, clocks=(lambda: NOW,))
 
 
 async def test_only_what_nothing_names_is_deleted(registry: Registry, store: DirectoryStore) -> None:

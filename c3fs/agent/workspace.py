@@ -70,7 +70,7 @@ class Workspace:
     def write_script(self, commands: str) -> str:
         """Keep the commands of the job spec in a file; its path."""
         path = f"{self.directory}/script"
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
+        with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             file.write(commands if commands.endswith("\n") else f"{commands}\n")
         return path
 

@@ -15,6 +15,7 @@ file is there is asked later, and answered with the line that the job spec remem
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final, NamedTuple
 
@@ -140,17 +141,14 @@ def _shown(dataset: DatasetMount, path: str, workdir: str) -> str:
     return f"{dataset.mount}{leads}"
 
 
-_DECODER: Final = msgspec.json.Decoder(JobSpec)
-
-
 def encode_job_spec(spec: JobSpec) -> str:
-    """Its JSON, for the registry."""
-    return msgspec.json.encode(spec).decode()
+    """Its JSON, for the registry: ASCII, since paths may hold bytes that are no UTF-8 as surrogate escapes."""
+    return json.dumps(msgspec.to_builtins(spec))
 
 
 def decode_job_spec(text: str) -> JobSpec:
     """Raises InvalidFormatError."""
     try:
-        return _DECODER.decode(text)
-    except msgspec.MsgspecError as error:
+        return msgspec.convert(json.loads(text), JobSpec)
+    except (ValueError, RecursionError) as error:  # msgspec's own is a ValueError too
         raise InvalidFormatError("job spec", str(error)) from error

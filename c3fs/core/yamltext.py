@@ -152,11 +152,20 @@ def _at(path: str, mark: yaml.Mark | None) -> Position:
 def _convert(node: yaml.Node, path: str) -> Node:
     at = _at(path, node.start_mark)
     if isinstance(node, yaml.ScalarNode):
-        return Scalar(at, cast("str", node.value), not node.style, node.style in ("|", ">"))
+        return Scalar(at, _encodable(cast("str", node.value), at), not node.style, node.style in ("|", ">"))
     if isinstance(node, yaml.SequenceNode):
         return Sequence(at, tuple(_convert(item, path) for item in cast("list[yaml.Node]", node.value)))
     pairs = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
     return Mapping(at, _fields(pairs, path))
+
+
+def _encodable(text: str, at: Position) -> str:
+    """ "\\udcff" is the byte 0xff of a name that is no UTF-8; other halves of surrogate pairs are nothing."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise at.error(f"{text[error.start]!a} is half a character") from None
+    return text
 
 
 def _fields(pairs: list[tuple[yaml.Node, yaml.Node]], path: str) -> tuple[Field, ...]:

@@ -85,6 +85,15 @@ def test_what_is_wrong_with_a_project_is_told_before_there_is_a_job(home: Home) 
     assert home.c3("squeue", "--json").json == []
 
 
+def test_a_project_in_a_folder_that_is_no_utf_8(home: Home) -> None:
+    folder = home.project(os.fsdecode(b"odd \xff"), "script: cat x\n")
+    (folder / "x").write_text("here\n")
+    done = home.c3("deploy", "-f", cwd=folder)
+    assert "here" in done.out.splitlines()
+    (folder / ".c3").write_text("script: missing.sh\n")
+    assert "/odd \\xff/.c3:1:9: script 'missing.sh'" in home.c3("deploy", cwd=folder, code=2).err
+
+
 def test_a_home_inside_the_project_is_not_published(home: Home) -> None:
     folder = home.project(".", "script: run.sh\nproject: holds-it\n", "ls -A\n")
     (folder / ".c3ignore").write_text("!**\n")

@@ -281,7 +281,15 @@ def test_json_round_trip() -> None:
     assert decode_job_spec(encode_job_spec(spec)) == spec
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"path":1}', "null"])
+def test_names_that_are_no_utf_8_survive_the_record() -> None:
+    spec = parse_job_spec(f'{D}  - ref: "/jobs/{ID}/\\udcff"\n', "/home/\udcfe/.c3")
+    assert spec.datasets[0].ref == f"/jobs/{ID}/\udcff"
+    assert encode_job_spec(spec).isascii()
+    assert decode_job_spec(encode_job_spec(spec)) == spec
+    assert refused('script: "\\ud800"') == ".c3:1:9: '\\ud800' is half a character"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"path":1}', "null", "[" * 100_000])
 def test_a_broken_record(text: str) -> None:
     with pytest.raises(InvalidFormatError):
         decode_job_spec(text)

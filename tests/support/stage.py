@@ -50,10 +50,15 @@ class CountedStore(SteeredStore):
 
 
 class Stage:
-    def __init__(self, store: CountedStore, registry: Registry, fetcher: Fetcher) -> None:
+    def __init__(self, store: CountedStore, registry: Registry, cache: DictCache, fetcher: Fetcher) -> None:
         self.store = store
         self.registry = registry
+        self.cache = cache
         self.fetcher = fetcher
+
+    def forget(self) -> None:
+        """What was read is read from the store again, but for what is very recent."""
+        self.cache.blobs.clear()
 
     def open_tree(self, manifest: Manifest) -> Tree:
         return Tree(self.fetcher, manifest.root)
@@ -91,8 +96,11 @@ class Stage:
         )
 
     async def upload(self, source: Path, ref: str, *path: bytes) -> Copied:
+        return await self.upload_bytes(os.fsencode(source), ref, *path)
+
+    async def upload_bytes(self, source: bytes, ref: str, *path: bytes) -> Copied:
         return await upload(
-            os.fsencode(source),
+            source,
             Target(parse_ref(ref), path),
             open_tree=self.open_tree,
             store=self.store,
@@ -106,14 +114,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(base: Path) -> AsyncGenerator[Stage]:
+async def staged(base: Path, store: CountedStore | None = None) -> AsyncGenerator[Stage]:
     """All of it; the registry lies below `base`."""
-    store = CountedStore()
+    store = store or CountedStore()
+    cache = DictCache()
     with SqlRegistry.open(f"sqlite:///{base / 'registry.db'}") as registry:
         async with trio.open_nursery() as nursery:
-            fetcher = Fetcher(DictCache(), store)
+            fetcher = Fetcher(cache, store)
             await nursery.start(fetcher.run)
-            yield Stage(store, registry, fetcher)
+            yield Stage(store, registry, cache, fetcher)
             nursery.cancel_scope.cancel()
 
 

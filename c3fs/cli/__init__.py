@@ -33,6 +33,10 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
     c3 squeue      [{"job_id", "project", "name", "status", "reason", "exit_code", "created", "started", "finished"}]
     c3 data ls     [{"path", "name", "kind", "mode", "size", "mtime"}] and "files" of a directory, whose size is all
                    that lies below it, or "target" of a symlink
+    c3 data rm     {"removed": [refs], "freed"}
+    c3 data du     [{"path", "bytes", "files", "unique"}], of several trees the total last
+    c3 data log    [{"ref", "version", "created", "files", "bytes", "complete"}]
+    c3 data diff   [{"change", "path", "before", "after"}], the change being added, removed or changed, and sizes
     c3 pull        {"jobs": [{"job_id", "directory"}]}
     c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
     c3fs gc        {"dry_run", "deleted": {"blobs", "bytes"}, "named": likewise, "young": likewise, "left", "foreign",

@@ -6,7 +6,11 @@ import click
 
 from c3fs.cli.balance import balance
 from c3fs.cli.data_cp import cp
+from c3fs.cli.data_diff import data_diff
+from c3fs.cli.data_du import du
+from c3fs.cli.data_log import log
 from c3fs.cli.data_ls import ls
+from c3fs.cli.data_rm import rm
 from c3fs.cli.deploy import deploy
 from c3fs.cli.logs import logs
 from c3fs.cli.program import Group, run_program, version_option
@@ -42,7 +46,7 @@ def data() -> None:
 
 for command in (deploy, squeue, logs, pull, balance):
     c3.add_command(command)
-for command in (ls, cp):
+for command in (ls, cp, rm, du, log, data_diff):
     data.add_command(command)
 
 

@@ -138,6 +138,11 @@ def iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def parse_iso(text: str) -> datetime:
+    """The moment that `iso` or a manifest wrote."""
+    return datetime.fromisoformat(text)
+
+
 def iso_ns(ns: int) -> str:
     """The same of a file's time, to the nanosecond."""
     return f"{moment_of(ns):%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09}Z"

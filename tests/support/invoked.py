@@ -19,6 +19,7 @@ from c3fs.cli.c3fs import c3fs
 from c3fs.cli.program import run_program
 from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Root
+from c3fs.publish.publish import PublishRequest, publish_outputs
 from c3fs.registry.base import Job
 from c3fs.registry.sql import SqlRegistry
 from c3fs.store.directory import DirectoryStore
@@ -102,6 +103,18 @@ class Invoked:
 
         trio.run(make)
         return job_id
+
+    def publish(self, ref: str, folder: Path) -> str:
+        """Publish what is in the folder; the frozen ref that it got."""
+        request = PublishRequest(ref, os.fsencode(folder), (b".",))
+
+        async def publish() -> str:
+            with SqlRegistry.open(f"sqlite:///{self.root}/home/registry.db") as registry:
+                store = DirectoryStore(f"{self.root}/home/store")
+                done = await publish_outputs(request, store, registry, now=lambda: datetime.now(UTC))
+            return done.manifest.ref
+
+        return trio.run(publish)
 
 
 def _job(job_id: str, project: str, directory: str) -> Job:

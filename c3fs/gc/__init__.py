@@ -53,7 +53,9 @@ its put; one that lies far in the future comes from a clock that was wrong, and 
 Failure: what store and registry raise ends the run, and what was deleted till then is deleted; the next run goes on.
 Cancelled at any point, likewise. Things in the store's directory that no store has put there are counted, not touched.
 
-Measured (2 cores, ext4, SQLite; blobs of 100 bytes in a directory): see `sweep`.
+Measured (2 cores, ext4, SQLite): 100,000 small blobs of which half are named take 4.7 s, 2.8 s in a dry run; the 50,000
+that are left take 1.1 s. The process has 57 MiB, 11 of them for that. What costs is a commit for condemning and one for
+settling per shelf, and 25 us a deletion.
 
 Tried and rejected
 - Setting a blob's time anew when a publisher finds it, and trusting the grace period: safe only as long as no upload

@@ -35,6 +35,9 @@ Tried and rejected
 - Unnamed files (O_TMPFILE and a link) leave nothing behind when a process is killed, but a link replaces no
   damaged file and several file systems refuse it; temporary names and a sweep work everywhere.
 - Verifying inside DirectoryStore.get, in the same thread hop: the check must not depend on which store it is.
+- Readers that delete, or move aside, what they found corrupt, so that publishing it again would mend it (`missing`
+  looks at sizes, and takes what has rotted for present): who only reads must not change the store, may not be allowed
+  to, and bad memory on one machine would take away what is good on the disk. That is for a command which is told to.
 - A lock or marker per blob against double puts: the cost of writing identical bytes twice is bandwidth, in a
   race only; that of a lock left behind by a killed process is a blob nobody can put.
 """

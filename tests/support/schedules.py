@@ -135,21 +135,29 @@ class Schedule:
         """Until all have ended; their `expected` errors stay with them. Tasks wait for nothing but turns. Raises
         Redundant."""
         self._actors = [actor for actor, _ in tasks]
-        redundant = False
         async with trio.open_nursery() as nursery:
             for actor, work in tasks:
                 nursery.start_soon(actor.run, work, expected)
                 await actor.still()
-            while options := self._options():
-                choices = [option for option in options if not self._is_redundant(option)]
-                if not choices:
-                    redundant = True
-                    nursery.cancel_scope.cancel()
-                    break
-                await self._take(choices[self._paths.choose(len(choices))])
-                self._check()
+            try:
+                redundant = not await self._play()
+            finally:
+                # Whoever is left would wait for its turn, shielded ones also when they are cancelled.
+                for actor in self._actors:
+                    actor.dead = True
+                    actor.let_go()
         if redundant:
             raise Redundant
+
+    async def _play(self) -> bool:
+        """Until nobody has a turn to take; False when all that could be done is redundant."""
+        while options := self._options():
+            choices = [option for option in options if not self._is_redundant(option)]
+            if not choices:
+                return False
+            await self._take(choices[self._paths.choose(len(choices))])
+            self._check()
+        return True
 
     def _options(self) -> list[tuple[str, int]]:
         options: list[tuple[str, int]] = []

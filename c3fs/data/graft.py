@@ -17,9 +17,9 @@ import trio
 from c3fs.core.digest import Buffer, Digest
 from c3fs.core.directory import Directory, Entry, File, LongFile, Symlink
 from c3fs.core.manifest import Root, root_span
-from c3fs.core.span import EMPTY_SPAN, Span
+from c3fs.core.span import Span
 from c3fs.core.wirespan import HOLE, WireSpan
-from c3fs.data.reach import Need, add_reach, need_of
+from c3fs.data.reach import Need, add_reach, need_of_entry
 from c3fs.data.walk import Entries, Side, directory_of
 from c3fs.errors import IsDirectoryError, NotDirectoryError
 from c3fs.publish.items import Folder, Kept, StoredLeaf
@@ -39,7 +39,6 @@ class Graft(NamedTuple):
     directory."""
 
     entry: Kept
-    need: Need
     tree: Tree | None = None
     directory: DirectoryFacts | None = None
 
@@ -53,11 +52,11 @@ class Grafted(NamedTuple):
 
 
 def graft_of(tree: Tree, top: Side) -> Graft:
-    return Graft(_kept(top, None), need_of(top), tree, directory_of(top))
+    return Graft(_kept(top, None), tree, directory_of(top))
 
 
 def graft_of_symlink(mtime_ns: int, target: bytes) -> Graft:
-    return Graft(Kept(Symlink(b"?", mtime_ns, target), [], None), Need(EMPTY_SPAN))
+    return Graft(Kept(Symlink(b"?", mtime_ns, target), [], None))
 
 
 @dataclass(slots=True)
@@ -125,7 +124,7 @@ class Grafter:
             leaf = level.base.stored
             level.base.advance()
             if below.entry.name != name:
-                self._keep(self.base, _kept(below, leaf), need_of(below))
+                self._keep(self.base, _kept(below, leaf))
                 return
         else:
             below = None
@@ -134,7 +133,7 @@ class Grafter:
         elif above is not None and level.over is not None:
             leaf = level.over.stored
             level.over.advance()
-            graft = Graft(_kept(above, leaf), need_of(above), self.graft.tree, directory_of(above))
+            graft = Graft(_kept(above, leaf), self.graft.tree, directory_of(above))
             self._put(level.path, graft, below)
         else:
             self._levels.pop()
@@ -160,20 +159,24 @@ class Grafter:
         if below is not None and directory is None and graft.directory is not None:
             raise NotDirectoryError(path)
         if directory is None:
-            self._keep(graft.tree, graft.entry, graft.need)
+            self._keep(graft.tree, graft.entry)
         elif graft.directory is None:
             raise IsDirectoryError(path)
         elif directory.digest == graft.directory.digest:
-            self._keep(graft.tree, graft.entry, graft.need)
+            self._keep(graft.tree, graft.entry)
         else:
             self._begin(path, graft.entry.name, directory, graft.directory, ())
 
-    def _keep(self, tree: Tree | None, entry: Kept, need: Need) -> None:
-        self._encoder.add(entry)
-        self._kept.update(span.blob for span in need.spans if span.blob is not None)
-        if tree is not None and need.span.blob is not None:
+    def _keep(self, tree: Tree | None, kept: Kept) -> None:
+        self._encoder.add(kept)
+        entry = kept.entry
+        if isinstance(entry, File):
+            for span in kept.spans:
+                if span.blob is not None:
+                    self._kept.add(span.blob)
+        elif tree is not None and not isinstance(entry, Symlink):
             needs = self._needs.setdefault(tree, [])
-            needs.append(need._replace(depth=len(self._levels)))
+            needs.append(need_of_entry(entry, kept.spans[0], len(self._levels)))
             if len(needs) >= _NEEDS_MAX:
                 self._reach()
 

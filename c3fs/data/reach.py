@@ -106,13 +106,14 @@ def _of_directory(need: Need, claimed: Totals, data: Buffer, blobs: set[Digest])
     files = [entry.spans for entry in node.entries if isinstance(entry, File)]
     _add_named(node.blobs, {span.blob for spans in files for span in spans}, blobs)
     return [
-        _of_entry(entry, unwire(node.blobs, entry.span, own), need.depth + 1)
+        need_of_entry(entry, unwire(node.blobs, entry.span, own), need.depth + 1)
         for entry in node.entries
         if isinstance(entry, Directory | LongFile)
     ]
 
 
-def _of_entry(entry: Directory | LongFile, span: Span, depth: int) -> Need:
+def need_of_entry(entry: Directory | LongFile, span: Span, depth: int) -> Need:
+    """`span` is that of the directory's encoding, or of the span list; `depth` that of the entry."""
     if isinstance(entry, LongFile):
         return Need(span, size=entry.size)
     return Need(span, Totals(entry.files, entry.directories, entry.bytes), depth=depth)

@@ -4,7 +4,7 @@
     read    one file as it was at one moment
     chunk   cuts large files by content (FastCDC), around their holes
     pack    lays small files, and encoded directories, end to end into blobs of 2 to 4 MiB
-    items   what was collected and is not encoded yet
+    items   what is not encoded yet: what was collected, and what c3fs.data keeps of published trees
     leaves  where leaves of directories and of span lists end
     tree    encodes directories bottom-up, as soon as their files' packs are closed
     collect walks the outputs and does all of that: the worker thread's side

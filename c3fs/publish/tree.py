@@ -123,6 +123,9 @@ class TreeEncoder:
                 folder.parts = self._indexes(folder)
 
     def _leaf(self, folder: Folder, items: Sequence[Item]) -> Part:
+        stored = items[0].leaf if isinstance(items[0], Kept) else None
+        if stored is not None and _are_all_of(items, stored):
+            return self._kept_leaf(folder, items, stored)
         lists = [self._span_list(item) if _is_long(item) else None for item in items]
 
         def made() -> tuple[BlobTable, list[Entry]]:
@@ -132,20 +135,20 @@ class TreeEncoder:
         table, entries = made()
         for entry in entries:
             folder.hasher.add(entry)
-        totals = sum_totals(map(totals_of, entries))
-        stored = _stored(items)
-        if stored is not None:
-            return Part(items[0].name, len(items), totals, self._kept_place(stored.span))
         here = label(folder.name, items[0].name)
         place = self._lay(here, encode_leaf(table, entries), lambda: encode_leaf(*made()))
-        return Part(items[0].name, len(items), totals, place)
+        return Part(items[0].name, len(items), sum_totals(map(totals_of, entries)), place)
 
-    def _kept_place(self, span: Span) -> Place:
-        assert span.blob is not None
-        self.kept.add(span.blob)
+    def _kept_leaf(self, folder: Folder, items: Sequence[Kept], leaf: StoredLeaf) -> Part:
+        blob, offset, size = leaf.span
+        assert blob is not None
+        self.kept.add(blob)
         pack = Pack()
-        pack.digest = span.blob
-        return Place(pack, span.offset, span.size)
+        pack.digest = blob
+        entries = [item.entry for item in items]
+        for entry in entries:
+            folder.hasher.add(entry)
+        return Part(items[0].name, len(items), sum_totals(map(totals_of, entries)), Place(pack, offset, size))
 
     def _indexes(self, folder: Folder) -> list[Part]:
         made: list[Part] = []
@@ -211,13 +214,9 @@ def _is_long(item: Item) -> TypeGuard[ChunkedFile]:
     return isinstance(item, ChunkedFile) and len(item.spans) > SPANS_MAX
 
 
-def _stored(items: Sequence[Item]) -> StoredLeaf | None:
-    """The stored leaf whose entries these are, all of them and no others."""
-    first = items[0]
-    leaf = first.leaf if isinstance(first, Kept) else None
-    if leaf is None or leaf.entries != len(items):
-        return None
-    return leaf if all(isinstance(item, Kept) and item.leaf is leaf for item in items) else None
+def _are_all_of(items: Sequence[Item], leaf: StoredLeaf) -> TypeGuard[Sequence[Kept]]:
+    """Whether these are the leaf's entries, all of them and no others."""
+    return leaf.entries == len(items) and all(isinstance(item, Kept) and item.leaf is leaf for item in items)
 
 
 def _wire(table: BlobTable, place: Place) -> WireSpan:

@@ -88,7 +88,7 @@ def graftings(draw: st.DrawFn) -> tuple[Source, Source, bytes, tuple[bytes, ...]
 
 
 @given(graftings())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_graft_is_what_cp_makes(grafting: tuple[Source, Source, bytes, tuple[bytes, ...]]) -> None:
     source, other, name, path = grafting
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from c3fs.cli.balance import balance
+from c3fs.cli.cancel import cancel
 from c3fs.cli.data_cp import cp
 from c3fs.cli.data_diff import data_diff
 from c3fs.cli.data_du import du
@@ -15,6 +16,7 @@ from c3fs.cli.deploy import deploy
 from c3fs.cli.logs import logs
 from c3fs.cli.program import Group, run_program, version_option
 from c3fs.cli.pull import pull
+from c3fs.cli.quota import quota
 from c3fs.cli.squeue import squeue
 
 
@@ -44,7 +46,7 @@ def data() -> None:
     """
 
 
-for command in (deploy, squeue, logs, pull, balance):
+for command in (deploy, squeue, logs, cancel, pull, balance, quota):
     c3.add_command(command)
 for command in (ls, cp, rm, du, log, data_diff):
     data.add_command(command)

@@ -2,13 +2,12 @@
 
 `c3 deploy` starts it in a session of its own, with the lock of the job's directory already taken: from the moment
 the job is recorded until this process ends, however it ends, somebody holds that lock (`agent.workspace`).
-SIGTERM cancels the job.
+SIGTERM cancels the job, as a request in its record does.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from functools import partial
 
@@ -16,6 +15,7 @@ import trio
 
 from c3fs.agent.run import Machine, run_job
 from c3fs.agent.workspace import Workspace
+from c3fs.cli.canceling import cancel_on_request, cancel_on_signal
 from c3fs.cli.checkout import checkout_from
 from c3fs.cli.exits import Invocation, guard, run_async
 from c3fs.cli.plan import SANDBOX, MountPlan, Plans, encode_plans
@@ -35,7 +35,8 @@ async def run(settings: Settings, job_id: str, lock: int) -> None:
         workspace = Workspace(job.directory, lock)
         cancel = trio.Event()
         async with trio.open_nursery() as nursery:
-            await nursery.start(_cancel_on_signal, cancel)
+            await nursery.start(cancel_on_signal, cancel, workspace.log)
+            nursery.start_soon(cancel_on_request, registry, job_id, cancel, workspace.log)
             await run_job(
                 job_id,
                 registry=registry,
@@ -50,13 +51,6 @@ async def run(settings: Settings, job_id: str, lock: int) -> None:
                 cancel=cancel,
             )
             nursery.cancel_scope.cancel()
-
-
-async def _cancel_on_signal(cancel: trio.Event, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            cancel.set()
 
 
 async def _write_plans(settings: Settings, registry: Registry, job: Job) -> str:

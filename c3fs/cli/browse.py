@@ -1,12 +1,4 @@
-"""What the paths of `c3 data` list: the jobs and projects around published trees, and what is in a tree.
-
-/                          jobs, projects
-/jobs                      the jobs
-/projects                  the projects that have jobs
-/projects/<p>              jobs
-/projects/<p>/jobs         the jobs of one project
-a ref                      its tree (c3fs.core.ref)
-"""
+"""The rows of listings: of the names in a namespace (c3fs.cli.places), and of the entries of a published tree."""
 
 from __future__ import annotations
 
@@ -16,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from c3fs.cli.output import iso_ns, shown
+from c3fs.cli.output import counted, iso_ns, parse_iso, shown
+from c3fs.cli.places import Namespace
+from c3fs.cli.trees import versions_of
 from c3fs.core.directory import Directory, File, LongFile, Symlink
-from c3fs.core.job import FINAL
-from c3fs.core.ref import Ref, is_project, parse_ref
-from c3fs.errors import InvalidRefError, NotFoundError, RefNotFoundError
+from c3fs.core.manifest import Manifest
+from c3fs.core.ref import Ref
+from c3fs.errors import RefNotFoundError
 from c3fs.registry.base import Job, Registry
 from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 
@@ -68,66 +62,50 @@ class Row:
         return shown(self.name) if self.target is None else f"{shown(self.name)} -> {shown(self.target)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """A place above published trees; `project` None is all projects."""
-
-    kind: str
-    project: str | None = None
-
-
-def parse_place(text: str) -> Namespace | Ref:
-    """What `text` names; raises InvalidRefError."""
-    match text.removesuffix("/").split("/"):
-        case [""] if text:
-            return Namespace("top")
-        case ["", "jobs"]:
-            return Namespace("jobs")
-        case ["", "projects"]:
-            return Namespace("projects")
-        case ["", "projects", project, *rest] if rest in ([], ["jobs"]):
-            if not is_project(project):
-                raise InvalidRefError(text, f"{project!r} is not a project (lower-case letters, digits, hyphens)")
-            return Namespace("jobs" if rest else "project", project)
-        case _:
-            return parse_ref(text)
-
-
-async def namespace_rows(registry: Registry, place: Namespace) -> AsyncIterator[Row]:
-    """The names in a namespace; raises RefNotFoundError for a project that has no job."""
+async def namespace_rows(registry: Registry, place: Namespace) -> list[Row]:
+    """The names in a namespace; raises RefNotFoundError for a project or data set that is not there."""
+    if place.project is not None and place.project not in await registry.projects():
+        raise RefNotFoundError(f"/projects/{place.project}", "no such project")
     match place.kind:
         case "top":
-            yield Row(b"jobs", "directory")
-            yield Row(b"projects", "directory")
-            return
+            return [Row(name, "directory") for name in (b"datasets", b"jobs", b"projects")]
         case "projects":
-            for project in sorted({job.project for job in await registry.jobs()}):
-                yield Row(project.encode(), "directory")
-            return
+            return [Row(project.encode(), "directory") for project in await registry.projects()]
+        case "project":
+            return await _project_rows(registry, place.project or "")
+        case "datasets":
+            return [Row(name.encode(), "directory") for name in await registry.datasets(place.project)]
+        case "versions":
+            assert place.ref is not None
+            return [_version_row(manifest) for manifest in await versions_of(registry, place.ref)]
         case _:
-            jobs = await registry.jobs(project=place.project)
-    if not jobs and place.project is not None:
-        raise RefNotFoundError(f"/projects/{place.project}", "no such project, or it has no jobs")
-    if place.kind == "project":
-        yield Row(b"jobs", "directory")
-        return
-    for job in jobs:
-        yield await _job_row(registry, job)
+            manifests = await registry.artifacts(project=place.project)
+            return [_job_row(job, manifests.get(job.id)) for job in await registry.jobs(project=place.project)]
 
 
-async def _job_row(registry: Registry, job: Job) -> Row:
+async def _project_rows(registry: Registry, project: str) -> list[Row]:
+    has = {
+        b"data": await registry.datasets(project),
+        b"jobs": await registry.jobs(project=project, limit=1),
+        b"source": await registry.versions(Ref("source", "source", project)),
+    }
+    return [Row(name, "directory") for name, what in has.items() if what]
+
+
+def _job_row(job: Job, manifest: Manifest | None) -> Row:
     created = _ns(job.finished or job.created)
-    remark = str(job.state)
-    try:
-        manifest = await registry.manifest(Ref("job", job.id)) if job.state in FINAL else None
-    except NotFoundError:
-        manifest = None
     if manifest is None:
-        return Row(job.id.encode(), "directory", mtime_ns=created, remark=f"{remark}, no artifacts")
-    if not manifest.complete:
-        remark += ", incomplete"
+        return Row(job.id.encode(), "directory", mtime_ns=created, remark=f"{job.state}, no artifacts")
+    remark = str(job.state) if manifest.complete else f"{job.state}, incomplete"
     root = manifest.root
     return Row(job.id.encode(), "directory", size=root.bytes, mtime_ns=created, files=root.files, remark=remark)
+
+
+def _version_row(manifest: Manifest) -> Row:
+    root, name = manifest.root, manifest.ref.rsplit("/", 1)[-1]
+    remark = counted(root.files, "file") + ("" if manifest.complete else ", incomplete")
+    created = _ns(parse_iso(manifest.created))
+    return Row(name.encode(), "directory", size=root.bytes, mtime_ns=created, files=root.files, remark=remark)
 
 
 async def leaves(tree: Tree, directory: DirectoryFacts) -> AsyncIterator[Iterator[Found]]:

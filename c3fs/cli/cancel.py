@@ -31,7 +31,8 @@ def cancel(job_ids: tuple[str, ...], no_wait: bool, as_json: bool) -> int:
     """Cancel JOBs, and wait until they have ended.
 
     A script that runs gets SIGTERM, with all that it has started, then ten seconds, then SIGKILL. What it had
-    written by then is published, marked as incomplete. Exit code 4 says that a job ended in another way, or has not yet.
+    written by then is published, marked as incomplete. Exit code 4 says that
+    a job ended in another way, or has not yet.
 
     \b
     Example: c3 cancel job_1700000000000_abc123

@@ -7,8 +7,9 @@ import os
 import click
 
 from c3fs.cli import rows as looks
-from c3fs.cli.browse import Namespace, leaves, namespace_rows, parse_place, row_of
+from c3fs.cli.browse import leaves, namespace_rows, row_of
 from c3fs.cli.exits import run_async
+from c3fs.cli.places import Namespace, parse_place
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
 from c3fs.cli.wiring import Reading, open_registry, reading
@@ -25,13 +26,18 @@ from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 @click.option("-R", "--recursive", is_flag=True, help="Also what is in the directories below.")
 @json_option
 def ls(path: str, long: bool, recursive: bool, as_json: bool) -> None:
-    """List PATH: jobs, projects, or what is in a job's artifacts.
+    """List PATH: jobs, projects, data sets and their versions, or what is in a published tree.
 
     \b
-    Paths: /  /jobs/  /jobs/<id>/…  /projects/  /projects/<p>/jobs/  /projects/<p>/jobs/<id>/…
+    Paths: /  /jobs/  /jobs/<id>/…
+           /projects/  /projects/<p>/  /projects/<p>/jobs/  /projects/<p>/jobs/<id>/…
+           /projects/<p>/jobs/@last/…  /projects/<p>/jobs/@name:<name>/…
+           /datasets/  /datasets/<n>/ (its versions)  /datasets/<n>/@latest/…  /datasets/<n>/@v3/…
+           /projects/<p>/data/<n>/…  /projects/<p>/source/…
 
     \b
     Example: c3 data ls -l /jobs/job_1700000000000_abc123/artifacts
+             c3 data ls /datasets/glove/@latest
     """
     parse_place(path)
     printer = looks.Json() if as_json else looks.Long() if long else looks.Short()
@@ -60,7 +66,7 @@ class _Lister:
             await self._namespace(path, place)
 
     async def _namespace(self, path: str, place: Namespace) -> None:
-        rows = [row async for row in namespace_rows(self._registry, place)]
+        rows = await namespace_rows(self._registry, place)
         if self._recursive:
             self._printer.header(path)
         self._printer.rows(path, rows)

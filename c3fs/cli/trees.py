@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+from c3fs.cli.places import parse_place
 from c3fs.core.manifest import Manifest
-from c3fs.core.ref import Ref, is_project, parse_ref
-from c3fs.errors import InvalidRefError, RefNotFoundError
+from c3fs.core.ref import Ref
+from c3fs.errors import RefNotFoundError
 from c3fs.registry.base import Registry
 
 
 async def trees_at(registry: Registry, path: str) -> list[Manifest]:
     """All trees below a namespace (`/`, `/jobs`, `/projects/<p>`, …), all versions of a data set or source, or the one
     tree that a ref names. Raises InvalidRefError, RefNotFoundError, JobNotFinishedError."""
-    match path.rstrip("/").split("/"):
-        case [""] if path:
-            found = await trees_at(registry, "/jobs") + await trees_at(registry, "/datasets")
+    place = parse_place(path)
+    if isinstance(place, Ref):
+        return [await registry.manifest(place)]
+    if place.ref is not None:
+        return await versions_of(registry, place.ref)
+    if place.project is not None and place.project not in await registry.projects():
+        raise RefNotFoundError(f"/projects/{place.project}", "no such project")
+    match place.kind:
+        case "jobs":
+            return list((await registry.artifacts(project=place.project)).values())
+        case "datasets":
+            return await _of_datasets(registry, place.project)
+        case "project":
+            return await _of_project(registry, place.project or "")
+        case "projects":
+            return [one for project in await registry.projects() for one in await _of_project(registry, project)]
+        case _:
+            found = [*(await registry.artifacts()).values(), *await _of_datasets(registry, None)]
             for project in await registry.projects():
                 found += await _of_data(registry, project)
             return found
-        case ["", "jobs"]:
-            return list((await registry.artifacts()).values())
-        case ["", "datasets"]:
-            return await _of_datasets(registry, None)
-        case ["", "projects"]:
-            return [one for project in await registry.projects() for one in await _of_project(registry, project)]
-        case ["", "projects", project, *rest] if rest in ([], ["jobs"], ["data"]):
-            if not is_project(project):
-                raise InvalidRefError(path, f"{project!r} is not a project (lower-case letters, digits, hyphens)")
-            if project not in await registry.projects():
-                raise RefNotFoundError(f"/projects/{project}", "no such project")
-            if not rest:
-                return await _of_project(registry, project)
-            if rest == ["jobs"]:
-                return list((await registry.artifacts(project=project)).values())
-            return await _of_datasets(registry, project)
-        case _:
-            return await versions_of(registry, parse_ref(path))
 
 
 async def versions_of(registry: Registry, ref: Ref) -> list[Manifest]:

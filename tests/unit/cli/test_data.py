@@ -21,7 +21,8 @@ ODD = os.fsdecode(b"odd \xff\nname")
 
 def test_every_place_lists(cli: Invoked) -> None:
     job = cli.job(TREE)
-    assert cli.c3("data", "ls", "/").out == "jobs\nprojects\n"
+    assert cli.c3("data", "ls", "/").out == "datasets\njobs\nprojects\n"
+    assert cli.c3("data", "ls", "/datasets").out == ""
     assert cli.c3("data", "ls").out == f"{job}\n"
     assert cli.c3("data", "ls", "/jobs").out == f"{job}\n"
     assert cli.c3("data", "ls", "/projects/").out == "demo\n"
@@ -32,6 +33,39 @@ def test_every_place_lists(cli: Invoked) -> None:
     assert cli.c3("data", "ls", f"/jobs/{job}/out").out == f"big\ndeep\nlink\n{ODD}\n"
     assert cli.c3("data", "ls", f"/jobs/{job}/out/big").out == f"/jobs/{job}/out/big\n"
     assert cli.c3("data", "ls", f"/jobs/{job}/artifacts/none").out == ""
+
+
+def test_data_sets_list_their_versions(cli: Invoked, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    for text in ("one", "three"):
+        (folder / "deep" / "file").write_text(text)
+        for base in ("/datasets/d", "/projects/p/data/e", "/projects/p/source"):
+            cli.publish(base, folder)
+    assert cli.c3("data", "ls", "/datasets/").out == "d\n"
+    assert cli.c3("data", "ls", "/projects").out == "p\n"
+    assert cli.c3("data", "ls", "/projects/p/").out == "data\nsource\n"
+    assert cli.c3("data", "ls", "/projects/p/data").out == "e\n"
+    for base in ("/datasets/d", "/projects/p/data/e/", "/projects/p/source"):
+        assert cli.c3("data", "ls", base).out == "@v2\n@v1\n"
+        newest, first = cli.c3("data", "ls", "-l", base).out.splitlines()
+        assert (newest.split()[1:3], first.split()[1:3]) == (["5", "B"], ["3", "B"])
+        assert newest.endswith("  @v2  (1 file)")
+        for version, size in (("@v1", 3), ("@v2", 5), ("@latest", 5), ("", 5)):
+            path = f"{base.rstrip('/')}/{version}".rstrip("/") + "/deep"
+            assert [row["size"] for row in cli.c3("data", "ls", "--json", path).json] == [size]
+    assert "@v2:\ndeep\n" in cli.c3("data", "ls", "-R", "/datasets/d").out
+    for missing in ("/datasets/none", "/datasets/d/@v3", "/projects/p/data/none", "/projects/q", "/projects/q/data/"):
+        cli.c3("data", "ls", missing, code=3)
+
+
+def test_a_job_can_be_named_by_what_it_is(cli: Invoked) -> None:
+    first = cli.job({b"a": b"1"})
+    cli.job({b"a": b"2"}, state=JobState.FAILED)
+    assert cli.c3("data", "ls", "/projects/demo/jobs/@last").out == "a\n"
+    assert cli.c3("data", "ls", "/projects/demo/jobs/@name:named/a").out.endswith("a\n")
+    cli.c3("data", "rm", "-y", f"/jobs/{first}")
+    assert "was deleted on" in cli.c3("data", "ls", "/projects/demo/jobs/@last", code=3).err
 
 
 def test_long_lines_align(cli: Invoked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +86,7 @@ def test_recursion_is_as_ls_shows_it(cli: Invoked) -> None:
     assert cli.c3("data", "ls", "-R", f"{top}/").out == expected
     whole = cli.c3("data", "ls", "-R", "/").out
     assert expected.rstrip() in whole
-    assert whole.startswith("/:\njobs\nprojects\n\n/jobs:\n")
+    assert whole.startswith("/:\ndatasets\njobs\nprojects\n\n/datasets:\n\n/jobs:\n")
 
 
 def test_json_has_exact_sizes_and_times(cli: Invoked) -> None:

@@ -31,6 +31,10 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
 
     c3 deploy      {"id", "project", "name"}; with -f the log goes to stderr then
     c3 squeue      [{"job_id", "project", "name", "status", "reason", "exit_code", "created", "started", "finished"}]
+    c3 show        squeue's keys and {"cancel_requested", "source", "inputs": [{"ref", "mount", "asked"}], "outputs",
+                   "time" (seconds), "ignored", "artifacts": {"ref", "files", "bytes", "complete"}, "log", "directory"}
+    c3 lineage     {"ref", "job_id", "project", "name", "status", "created", "remark", "inputs": [likewise],
+                   "consumers": [likewise]}; null for what is shown elsewhere
     c3 cancel      [{"job_id", "status"}]
     c3 quota       {"quota", "stored", "percent"}
     c3 data ls     [{"path", "name", "kind", "mode", "size", "mtime"}] and "files" of a directory, whose size is all

@@ -13,10 +13,12 @@ from c3fs.cli.data_log import log
 from c3fs.cli.data_ls import ls
 from c3fs.cli.data_rm import rm
 from c3fs.cli.deploy import deploy
+from c3fs.cli.lineage import lineage
 from c3fs.cli.logs import logs
 from c3fs.cli.program import Group, run_program, version_option
 from c3fs.cli.pull import pull
 from c3fs.cli.quota import quota
+from c3fs.cli.show import show
 from c3fs.cli.squeue import squeue
 
 
@@ -46,7 +48,7 @@ def data() -> None:
     """
 
 
-for command in (deploy, squeue, logs, cancel, pull, balance, quota):
+for command in (deploy, squeue, show, logs, cancel, lineage, pull, balance, quota):
     c3.add_command(command)
 for command in (ls, cp, rm, du, log, data_diff):
     data.add_command(command)

@@ -8,13 +8,13 @@ import click
 import trio
 
 from c3fs.cli import output
-from c3fs.cli.exits import NOT_YET, OK, UsageError, run_async
+from c3fs.cli.exits import NOT_YET, OK, run_async
 from c3fs.cli.follow import LOOK_EVERY
+from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.lost import mark_if_lost
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
 from c3fs.cli.wiring import open_registry
-from c3fs.core.ids import is_job_id
 from c3fs.core.job import FINAL, JobState
 from c3fs.errors import IllegalTransitionError
 from c3fs.registry.base import Job, Registry
@@ -24,11 +24,11 @@ WAIT: Final = 60.0
 
 
 @click.command("cancel", cls=Command)
-@click.argument("job_ids", metavar="JOB...", nargs=-1, required=True)
+@click.argument("names", metavar="JOB...", nargs=-1, required=True)
 @click.option("--no-wait", is_flag=True, help="Ask for the end, and do not wait for it.")
 @json_option
-def cancel(job_ids: tuple[str, ...], no_wait: bool, as_json: bool) -> int:
-    """Cancel JOBs, and wait until they have ended.
+def cancel(names: tuple[str, ...], no_wait: bool, as_json: bool) -> int:
+    """Cancel JOBs, and wait until they have ended. JOB is what it is for `c3 show`.
 
     A script that runs gets SIGTERM, with all that it has started, then ten seconds, then SIGKILL. What it had
     written by then is published, marked as incomplete. Exit code 4 says that
@@ -37,13 +37,13 @@ def cancel(job_ids: tuple[str, ...], no_wait: bool, as_json: bool) -> int:
     \b
     Example: c3 cancel job_1700000000000_abc123
     """
-    for job_id in job_ids:
-        if not is_job_id(job_id):
-            raise UsageError(f"{job_id!r} is not a job id (job_<milliseconds>_<6 characters>); `c3 squeue` lists them")
+    for name in names:
+        check_job(name)
 
     async def main() -> list[Job]:
         async with open_registry(load_settings()) as registry:
-            jobs = [await _request(registry, job_id) for job_id in dict.fromkeys(job_ids)]
+            ids = dict.fromkeys([(await find_job(registry, name)).id for name in names])
+            jobs = [await _request(registry, job_id) for job_id in ids]
             return jobs if no_wait else await _ended(registry, jobs)
 
     jobs = run_async(main)

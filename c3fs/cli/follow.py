@@ -44,14 +44,14 @@ class LogReader:
         return data
 
 
-async def follow(registry: Registry, job: Job, path: str, descriptor: int) -> Job:
-    """Copy the log at `path` to `descriptor` until the job has ended; the job as it is then.
+async def follow(registry: Registry, job: Job, path: str, descriptor: int, offset: int = 0) -> Job:
+    """Copy the log at `path`, from `offset` on, to `descriptor` until the job has ended; the job as it is then.
 
     The state is asked before the log is read: what was written before the job ended is read after that. A job whose
     agent dies meanwhile is marked lost, which is its end.
     """
     output.flush()
-    with LogReader(path) as log:
+    with LogReader(path, offset) as log:
         while True:
             job = await registry.job(job.id)
             while data := log.read():

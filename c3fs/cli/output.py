@@ -156,3 +156,8 @@ def moment_of(ns: int) -> datetime:
 def local(moment: datetime) -> str:
     """For people: to the minute, in their own time zone."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def local_seconds(moment: datetime) -> str:
+    """The same to the second."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -6,6 +6,7 @@ import click
 
 from c3fs.cli.balance import balance
 from c3fs.cli.cancel import cancel
+from c3fs.cli.complete import completion
 from c3fs.cli.data_cp import cp
 from c3fs.cli.data_diff import data_diff
 from c3fs.cli.data_du import du
@@ -35,7 +36,7 @@ def c3() -> None:
              c3 data ls /jobs/
 
     \b
-    Completion in bash: eval "$(_C3_COMPLETE=bash_source c3)"   (zsh: zsh_source)
+    Completion in bash: eval "$(c3 completion bash)"
     """
 
 
@@ -48,7 +49,7 @@ def data() -> None:
     """
 
 
-for command in (deploy, squeue, show, logs, cancel, lineage, pull, balance, quota):
+for command in (deploy, squeue, show, logs, cancel, lineage, pull, balance, quota, completion):
     c3.add_command(command)
 for command in (ls, cp, rm, du, log, data_diff):
     data.add_command(command)

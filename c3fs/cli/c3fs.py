@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from c3fs.cli.complete import completion
 from c3fs.cli.gc import gc
 from c3fs.cli.manifest import manifest
 from c3fs.cli.mount import mount
@@ -22,11 +23,11 @@ def c3fs() -> None:
              c3fs gc --dry-run
 
     \b
-    Completion in bash: eval "$(_C3FS_COMPLETE=bash_source c3fs)"   (zsh: zsh_source)
+    Completion in bash: eval "$(c3fs completion bash)"
     """
 
 
-for command in (mount, umount, mounts, manifest, gc):
+for command in (mount, umount, mounts, manifest, gc, completion):
     c3fs.add_command(command)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import DIFFERENT, OK, run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
@@ -25,8 +26,8 @@ _COLOURS: Final = {"added": output.GREEN, "removed": output.RED, "changed": outp
 
 
 @click.command("diff", cls=Command)
-@click.argument("one", metavar="A")
-@click.argument("other", metavar="B")
+@click.argument("one", metavar="A", shell_complete=complete_ref)
+@click.argument("other", metavar="B", shell_complete=complete_ref)
 @click.option("--stat", is_flag=True, help="Also sizes, and a summary.")
 @json_option
 def data_diff(one: str, other: str, stat: bool, as_json: bool) -> int:

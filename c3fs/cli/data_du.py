@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import Settings, load_settings
@@ -40,7 +41,7 @@ class Share:
 
 
 @click.command("du", cls=Command)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=complete_ref)
 @click.option("-s", "--summarize", is_flag=True, help="Only the total of each PATH.")
 @json_option
 def du(paths: tuple[str, ...], summarize: bool, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
@@ -16,7 +17,7 @@ from c3fs.core.sizes import format_size
 
 
 @click.command("log", cls=Command)
-@click.argument("path")
+@click.argument("path", shell_complete=complete_ref)
 @json_option
 def log(path: str, as_json: bool) -> None:
     """List the versions of the data set, source or job at PATH, the newest first.

@@ -8,6 +8,7 @@ import click
 
 from c3fs.cli import rows as looks
 from c3fs.cli.browse import leaves, namespace_rows, row_of
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import run_async
 from c3fs.cli.places import Namespace, parse_place
 from c3fs.cli.program import Command, json_option
@@ -21,7 +22,7 @@ from c3fs.vfs.tree import DirectoryFacts, Found, Tree
 
 
 @click.command("ls", cls=Command)
-@click.argument("path", default="/jobs/")
+@click.argument("path", default="/jobs/", shell_complete=complete_ref)
 @click.option("-l", "--long", is_flag=True, help="Also modes, sizes and times; a directory's size is all below it.")
 @click.option("-R", "--recursive", is_flag=True, help="Also what is in the directories below.")
 @json_option

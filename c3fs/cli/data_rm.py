@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import DIFFERENT, OK, UsageError, run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
@@ -22,7 +23,7 @@ from c3fs.registry.base import Registry
 
 
 @click.command("rm", cls=Command)
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=complete_ref)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Also what is mounted by hand on this machine.")
 @json_option

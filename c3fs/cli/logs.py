@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_job
 from c3fs.cli.exits import run_async
 from c3fs.cli.follow import LogReader, follow, write_all
 from c3fs.cli.jobref import check_job, find_job
@@ -21,7 +22,7 @@ _PIECE: Final = 1 << 16
 
 
 @click.command("logs", cls=Command)
-@click.argument("name", metavar="JOB")
+@click.argument("name", metavar="JOB", shell_complete=complete_job)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the job has ended.")
 @click.option("-n", "--tail", "lines", type=click.IntRange(min=0), metavar="LINES", help="Only the last lines.")
 def logs(name: str, following: bool, lines: int | None) -> None:

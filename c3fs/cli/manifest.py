@@ -7,6 +7,7 @@ import json
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import run_async
 from c3fs.cli.program import Command
 from c3fs.cli.settings import load_settings
@@ -18,7 +19,7 @@ from c3fs.fetch.fetcher import Fetcher
 
 
 @click.command("manifest", cls=Command)
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete_ref)
 @click.option("--inventory", is_flag=True, help="List the blobs instead: digest and size, a blob a line.")
 def manifest(ref: str, inventory: bool) -> None:
     """Print the manifest of REF as JSON; a sub-path makes no difference.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import click
 
 from c3fs.cli import launch
+from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import Invocation, run_async
 from c3fs.cli.mountstate import state_of
 from c3fs.cli.output import note
@@ -24,7 +25,7 @@ from c3fs.fuse.mounts import FSTYPE, clear_dead_mount, find_mount
 
 
 @click.command("mount", cls=Command)
-@click.argument("ref")
+@click.argument("ref", shell_complete=complete_ref)
 @click.argument("mountpoint")
 @click.option("--foreground", is_flag=True, help="Serve in this process, until Ctrl-C or SIGTERM unmounts.")
 @click.option("--allow-other", is_flag=True, help="Let other users read the mount too.")

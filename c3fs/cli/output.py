@@ -27,6 +27,7 @@ YELLOW: Final = "33"
 _FIRST_SECOND: Final = -62_135_596_800 + 86_400
 _LAST_SECOND: Final = 253_402_300_799 - 86_400
 """The years 1 to 9999, less a day for any time zone."""
+_NO_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})
 _SAFE = re.compile(r"[\w@%+=:,./-]+\Z")
 
 
@@ -76,10 +77,17 @@ def shown(name: bytes) -> str:
 
 
 def cells(text: str) -> int:
-    """Columns of a terminal that `text` takes: two for a wide letter."""
+    """Columns of a terminal that `text` takes: two for a wide letter, none for what goes with the one before."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.category(c) in _NO_WIDTH else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def printable(text: str) -> str:
+    """A name that people chose, without what would move a terminal's cursor or turn the line around."""
+    return "".join(c if c.isprintable() or c == "\u200d" else "\ufffd" for c in text) if on_terminal() else text
 
 
 def quote(name: bytes) -> str:

@@ -41,6 +41,11 @@ class Settings:
     cache_cap: int | None
 
     @property
+    def has_cache(self) -> bool:
+        """Whether something was ever read."""
+        return os.path.isdir(self.cache_directory)
+
+    @property
     def registry_url(self) -> str:
         return f"sqlite:///{self.home}/registry.db"
 
@@ -64,6 +69,19 @@ class Settings:
 
 def load_settings() -> Settings:
     """Read the environment and make what it names; raises SettingsError."""
+    settings = _read()
+    _make(settings.home, "C3_HOME")
+    _make(settings.cache_directory, "C3_CACHE_DIR")
+    return settings
+
+
+def find_settings() -> Settings | None:
+    """The same where there is a registry, and None where not: nothing is made. Raises SettingsError."""
+    settings = _read()
+    return settings if os.path.isfile(f"{settings.home}/registry.db") else None
+
+
+def _read() -> Settings:
     import platformdirs  # not needed by a process that is handed its Storage
 
     home = _path("C3_HOME", platformdirs.user_data_dir("c3"))
@@ -73,8 +91,6 @@ def load_settings() -> Settings:
     cap = parse_size(size, "C3_CACHE_SIZE") if size else None
     if cap is not None and cap < CACHE_SIZE_MIN:
         raise SettingsError(f"C3_CACHE_SIZE: {size} is too small; the least is {CACHE_SIZE_MIN >> 20}MiB")
-    _make(home, "C3_HOME")
-    _make(cache, "C3_CACHE_DIR")
     return Settings(home, cache, cap)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_job
 from c3fs.cli.exits import run_async
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command, json_option
@@ -43,7 +44,7 @@ class Facts:
 
 
 @click.command("show", cls=Command)
-@click.argument("job", metavar="JOB")
+@click.argument("job", metavar="JOB", shell_complete=complete_job)
 @json_option
 def show(job: str, as_json: bool) -> None:
     """Show all about JOB: state, times, what it consumed, what it made, and where its log is.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from c3fs.cli import output
 from c3fs.cli.exits import UsageError, run_async
+from c3fs.cli.narrow import Priorities, fitted, terminal_width
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
 from c3fs.cli.wiring import open_registry
 from c3fs.core.job import JobState
 from c3fs.core.ref import is_project
-from c3fs.registry.base import Job
+from c3fs.registry.base import Job, Registry
 
 SHOWN: Final = 100
 """Jobs listed for people unless -n says otherwise; scripts get all."""
@@ -26,28 +28,46 @@ STATE_COLOURS: Final = {
     JobState.TIMED_OUT: output.RED,
     JobState.CANCELED: output.YELLOW,
 }
-_STATES = click.Choice([state.value for state in JobState], case_sensitive=False)
+_HEADERS: Final = ("JOB ID", "PROJECT", "NAME", "STATUS", "REASON", "EXIT", "CREATED", "TIME")
+_PRIORITIES: Final = Priorities(cut=("NAME", "PROJECT"), leave_out=("EXIT", "CREATED", "REASON", "PROJECT", "NAME"))
+
+
+class States(click.ParamType[tuple[JobState, ...]]):
+    """One state or several, with commas between them."""
+
+    name = "state"
+    _one = click.Choice([state.value for state in JobState], case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[JobState, ...]:
+        return tuple(JobState(self._one.convert(one.strip(), param, ctx)) for one in str(value).split(","))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        before, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{item.value}") for item in self._one.shell_complete(ctx, param, last)]
 
 
 @click.command("squeue", cls=Command)
 @click.option("-n", "count", type=click.IntRange(min=1), help=f"How many; {SHOWN} if not said, with --json all.")
 @click.option("--project", help="Only jobs of this project.")
-@click.option("--state", type=_STATES, help="Only jobs in this state.")
+@click.option("--state", "states", type=States(), multiple=True, help="Only jobs in this state, or STATE,STATE,…")
 @json_option
-def squeue(count: int | None, project: str | None, state: str | None, as_json: bool) -> None:
-    """List jobs, the newest first.
+def squeue(count: int | None, project: str | None, states: tuple[tuple[JobState, ...], ...], as_json: bool) -> None:
+    """List jobs, the newest first. All conditions hold together, and -n counts the jobs that meet them.
+
+    On a terminal that is too narrow, names are cut and columns left out; what is piped is complete.
 
     \b
     Example: c3 squeue -n 5 --project mnist --state FAILED
+             c3 squeue --state pending,scheduling,running
     """
     if project is not None and not is_project(project):
         raise UsageError(f"--project: {project!r} is not a project (lower-case letters, digits, hyphens)")
-    wanted = None if state is None else JobState(state.upper())
+    wanted = tuple(dict.fromkeys(state for some in states for state in some))
     limit = count if count is not None or as_json else SHOWN + 1
 
     async def main() -> list[Job]:
         async with open_registry(load_settings()) as registry:
-            return await registry.jobs(project=project, state=wanted, limit=limit)
+            return await _jobs(registry, project, wanted, limit)
 
     jobs = run_async(main)
     if as_json:
@@ -57,6 +77,15 @@ def squeue(count: int | None, project: str | None, state: str | None, as_json: b
         output.note(f"these are the newest {SHOWN}; -n shows more")
     else:
         _print(jobs)
+
+
+async def _jobs(registry: Registry, project: str | None, states: tuple[JobState, ...], limit: int | None) -> list[Job]:
+    """In any of the states, or in any at all if none is said: the newest first, as the registry sorts them."""
+    if not states:
+        return await registry.jobs(project=project, limit=limit)
+    found = [job for state in states for job in await registry.jobs(project=project, state=state, limit=limit)]
+    newest = {job.id: job for job in sorted(found, key=lambda job: (job.created, job.id), reverse=True)}
+    return list(newest.values())[:limit]
 
 
 def to_json(job: Job) -> dict[str, object]:
@@ -83,12 +112,11 @@ def took(job: Job) -> str:
 
 
 def _print(jobs: list[Job]) -> None:
-    headers = ("JOB ID", "PROJECT", "NAME", "STATUS", "REASON", "EXIT", "CREATED", "TIME")
     rows = [
         (
             job.id,
             job.project,
-            job.name,
+            output.printable(job.name),
             str(job.state),
             "-" if job.reason is None else str(job.reason),
             "-" if job.exit_code is None else str(job.exit_code),
@@ -97,7 +125,8 @@ def _print(jobs: list[Job]) -> None:
         )
         for job in jobs
     ]
-    output.table(headers, rows, right=("EXIT", "TIME"), colours={"STATUS": colour_of})
+    headers, lines = fitted(_HEADERS, rows, terminal_width(), _PRIORITIES)
+    output.table(headers, lines, right=("EXIT", "TIME"), colours={"STATUS": colour_of})
 
 
 def colour_of(state: str) -> str | None:

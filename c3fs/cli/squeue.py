@@ -62,7 +62,7 @@ def squeue(count: int | None, project: str | None, states: tuple[tuple[JobState,
     """
     if project is not None and not is_project(project):
         raise UsageError(f"--project: {project!r} is not a project (lower-case letters, digits, hyphens)")
-    wanted = tuple(dict.fromkeys(state for some in states for state in some))
+    wanted = tuple(state for some in states for state in some)
     limit = count if count is not None or as_json else SHOWN + 1
 
     async def main() -> list[Job]:
@@ -80,10 +80,15 @@ def squeue(count: int | None, project: str | None, states: tuple[tuple[JobState,
 
 
 async def _jobs(registry: Registry, project: str | None, states: tuple[JobState, ...], limit: int | None) -> list[Job]:
-    """In any of the states, or in any at all if none is said: the newest first, as the registry sorts them."""
+    """In any of the states, or in any at all if none is said: the newest first, as the registry sorts them.
+
+    The states are asked for in the order of a job's life: one that moves on meanwhile is found twice, never missed,
+    and what was found last is what it is.
+    """
     if not states:
         return await registry.jobs(project=project, limit=limit)
-    found = [job for state in states for job in await registry.jobs(project=project, state=state, limit=limit)]
+    in_order = [state for state in JobState if state in states]
+    found = [job for state in in_order for job in await registry.jobs(project=project, state=state, limit=limit)]
     newest = {job.id: job for job in sorted(found, key=lambda job: (job.created, job.id), reverse=True)}
     return list(newest.values())[:limit]
 

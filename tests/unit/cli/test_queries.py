@@ -26,6 +26,24 @@ def test_squeue_filters(cli: Invoked) -> None:
     assert "'LOST' is not one of" in cli.c3("squeue", "--state", "LOST", code=2).err
 
 
+def test_squeue_filters_by_several_states(cli: Invoked) -> None:
+    jobs = {
+        state: cli.job(None, project="b" if state is JobState.FAILED else "a", state=state, alive=True)
+        for state in (JobState.RUNNING, JobState.FAILED, JobState.SUCCEEDED, JobState.CANCELED, JobState.PENDING)
+    }
+
+    def states(*arguments: str) -> list[str]:
+        return [job["status"] for job in cli.c3("squeue", "--json", *arguments).json]
+
+    assert states("--state", "failed,RUNNING") == ["FAILED", "RUNNING"]
+    assert states("--state", "failed, running", "--state", "canceled,failed") == ["CANCELED", "FAILED", "RUNNING"]
+    assert states("--state", "failed,running", "-n", "1") == ["FAILED"]
+    assert states("--state", "failed,running,canceled", "--project", "a", "-n", "1") == ["CANCELED"]
+    assert len(states()) == len(jobs)
+    for wrong in ("", "FAILED,", "FAILED,LOST", "fail"):
+        assert "is not one of" in cli.c3("squeue", "--state", wrong, code=2).err
+
+
 def test_squeue_shapes_what_scripts_rely_on(cli: Invoked) -> None:
     job = cli.job({}, state=JobState.FAILED)
     (row,) = cli.c3("squeue", "--json").json

@@ -18,6 +18,7 @@ import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
+    ZshComplete,
     add_completion_class,
     get_completion_class,
     split_arg_string,
@@ -74,6 +75,46 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
     def complete(self) -> str:
         return f"typed,{self.get_completion_args()[1]}\n{super().complete()}\n"
+
+
+@add_completion_class
+class ZshDirectories(ZshComplete):
+    """Leaves no blank after a name that ends in a slash: there is more to type."""
+
+    source_template = """\
+#compdef %(prog_name)s
+
+%(complete_func)s() {
+    local -a described directories response
+    local type value help
+    (( ! $+commands[%(prog_name)s] )) && return 1
+    response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) \\
+%(complete_var)s=zsh_complete %(prog_name)s 2>/dev/null)}")
+    for type value help in ${response}; do
+        case $type in
+            dir) _path_files -/ ;;
+            file) _path_files -f ;;
+            plain)
+                if [[ $value == */ ]]; then
+                    directories+=("$value")
+                elif [[ $help == _ ]]; then
+                    described+=("${value//:/\\:}")
+                else
+                    described+=("$value:$help")
+                fi ;;
+        esac
+    done
+    (( $#directories )) && compadd -U -V refs -S '' -a directories
+    (( $#described )) && _describe -V words described -U
+    return 0
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
+"""
 
 
 @click.command("completion", cls=Command)

@@ -8,13 +8,16 @@ What is where
 - `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
 - `projectfile`, `ignore` and `source` read a project: its `.c3`, what of it a job does not get, its published folder.
   `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
+- `jobref` says which job a JOB argument means, `places` what a PATH of `c3 data` names, `trees` which published trees
+  that stands for, `complete` what Tab offers for either.
 - Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell
   that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
 
 Exit codes
 
     0    done
-    1    done, and the answer is no: the job that was followed did not succeed
+    1    done, and the answer is no: the job that was followed did not succeed, two trees differ, a question
+         was answered with no
     2    the command line, a ref or a .c3 file is wrong; the same input is never accepted
     3    no such job, ref, file or directory; or it is of another kind
     4    not now: the job has not finished, or somebody else was quicker

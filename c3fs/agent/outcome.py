@@ -1,4 +1,13 @@
-"""What becomes of a job: the truth table of script and upload."""
+"""What becomes of a job: the truth table of script and upload.
+
+script                            artifacts           job
+exit 0                            stored              SUCCEEDED, also when its end is asked for meanwhile
+exit 0                            not stored          FAILED, UPLOAD_ERROR
+exit 0                            upload canceled     CANCELED: nobody has lost what they did not give up
+another code, or a signal         whatever            FAILED, SCRIPT_ERROR
+canceled, timed out               whatever            CANCELED, TIMED_OUT
+could not start                   none                CANCELED, or FAILED, MOUNT_ERROR or AGENT_ERROR
+"""
 
 from __future__ import annotations
 
@@ -11,10 +20,12 @@ from c3fs.core.job import JobState, Reason
 
 
 class Upload(StrEnum):
-    """What became of the artifacts. SKIPPED: there was no script whose artifacts could be uploaded."""
+    """What became of the artifacts. CANCELED: the upload was ended by a cancel, and nothing is published. SKIPPED:
+    there was no script whose artifacts could be uploaded."""
 
     STORED = "stored"
     FAILED = "failed"
+    CANCELED = "canceled"
     SKIPPED = "skipped"
 
 
@@ -38,7 +49,7 @@ def succeeded(result: SandboxResult) -> bool:
 
 
 def decide(result: SandboxResult, upload: Upload) -> Outcome:
-    """The state a job ends in. An upload that failed matters only when the script succeeded."""
+    """The state a job ends in. What became of the upload matters only when the script succeeded."""
     code = exit_code(result.returncode)
     match result.end:
         case End.MOUNT_FAILED:
@@ -51,6 +62,8 @@ def decide(result: SandboxResult, upload: Upload) -> Outcome:
             return Outcome(JobState.TIMED_OUT, None, code, "the script took longer than `time:` allows")
         case End.EXITED if result.returncode != 0:
             return Outcome(JobState.FAILED, Reason.SCRIPT_ERROR, code, ended_with(result.returncode))
+        case End.EXITED if upload is Upload.CANCELED:
+            return Outcome(JobState.CANCELED, None, code, "the script succeeded, and the upload was canceled")
         case End.EXITED if upload is not Upload.STORED:
             why = "the script succeeded, but its artifacts could not be stored"
             return Outcome(JobState.FAILED, Reason.UPLOAD_ERROR, code, why)

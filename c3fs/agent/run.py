@@ -21,7 +21,7 @@ from c3fs.agent.workspace import Workspace
 from c3fs.core.job import JobState, Reason
 from c3fs.core.jobspec import JobSpec, decode_job_spec
 from c3fs.core.ref import Ref
-from c3fs.errors import C3Error, IllegalTransitionError, StoreUnavailableError
+from c3fs.errors import C3Error, IllegalTransitionError, StoreRefusedError, StoreUnavailableError
 from c3fs.registry.base import Job, Registry
 
 T = TypeVar("T")
@@ -57,8 +57,8 @@ async def run_job(
 
     The job ends in a final state whatever happens; the job log says how it came to it. Setting `cancel` ends it: the
     checkout of its project, the script while it runs, the upload after that. Cancelling this call kills what runs and
-    makes the job CANCELED. Raises what the registry raises when it does not take the final state (`is_abandoned` then
-    tells).
+    makes the job CANCELED. Raises what the registry raises when it does not take the final state (the job is then
+    `abandoned`).
     """
     run = _Run(job_id, registry, checkout, publish, workspace, machine, cancel)
     try:
@@ -189,7 +189,8 @@ class _Run:
             else self._unless_canceled(lambda: self._publish(request))
         )
         if publication is None:
-            self._log.line("the upload was canceled")
+            self._uploaded = Upload.CANCELED
+            self._log.line("the upload was canceled: nothing is published")
             return
         self._uploaded = Upload.STORED
         report.publication(self._log, publication, request.ref)
@@ -226,8 +227,10 @@ class _Run:
                     self._id, outcome.state, reason=outcome.reason, exit_code=outcome.exit_code
                 )
             except IllegalTransitionError:
-                return await self._registry.job(self._id)  # somebody else has ended it
-            except StoreUnavailableError:
+                job = await self._registry.job(self._id)
+                self._log.line(f"the record says {job.state} already: somebody else has ended the job")
+                return job
+            except (StoreUnavailableError, StoreRefusedError):  # a full disk may have room again
                 if trio.current_time() > deadline:
                     raise
                 await trio.sleep(RETRY_PAUSE)

@@ -8,7 +8,8 @@ from typing import Final
 import trio
 
 from c3fs.agent.joblog import JobLog
-from c3fs.errors import StoreUnavailableError
+from c3fs.core.job import FINAL
+from c3fs.errors import C3Error
 from c3fs.registry.base import Registry
 
 LOOK_EVERY: Final = 0.25
@@ -16,17 +17,21 @@ LOOK_EVERY: Final = 0.25
 
 
 async def cancel_on_request(registry: Registry, job_id: str, cancel: trio.Event, log: JobLog) -> None:
-    """Set `cancel` when the record asks for it. That the registry does not answer for a while is no reason to end."""
+    """Set `cancel` when the record asks for it, or when somebody else has given the job a final state (its directory
+    was deleted, say, and so it was found lost). A registry that does not answer is no reason to end a job."""
     while True:
         try:
             job = await registry.job(job_id)
-        except StoreUnavailableError:
+        except C3Error:
             job = None
+        if job is not None and job.state in FINAL:
+            log.line(f"somebody else has made the job {job.state}")
+            break
         if job is not None and job.cancel_requested is not None:
             log.line("somebody asked for the job's end")
-            cancel.set()
-            return
+            break
         await trio.sleep(LOOK_EVERY)
+    cancel.set()
 
 
 async def cancel_on_signal(cancel: trio.Event, log: JobLog, task_status: trio.TaskStatus[None]) -> None:

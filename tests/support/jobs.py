@@ -11,10 +11,10 @@ from pathlib import Path
 
 import trio
 
-from c3fs.agent.publication import Publication, PublishRequest
+from c3fs.agent.publication import Publication, Publish, PublishRequest
 from c3fs.agent.run import Machine, run_job
 from c3fs.agent.workspace import Workspace, create_workspace
-from c3fs.core.job import JobState
+from c3fs.core.job import JobState, Reason
 from c3fs.core.jobfile import parse_job_spec
 from c3fs.core.jobspec import encode_job_spec
 from c3fs.core.manifest import FORMAT, Inventory, Manifest, Root, root_span
@@ -79,11 +79,12 @@ class Copy:
 
 @dataclass
 class Bench:
-    """A home below `base`, with a registry, where one job is made and run."""
+    """A home below `base`, with a registry, where one job is made and run. `publish` replaces `upload`."""
 
     base: Path
     registry: SqlRegistry
     upload: Upload = field(default_factory=Upload)
+    publish: Publish | None = None
     checkout: Copy = field(init=False)
     cancel: trio.Event = field(default_factory=trio.Event)
     reserved: tuple[str, ...] = ()
@@ -144,7 +145,7 @@ class Bench:
             ID,
             registry=self.registry,
             checkout=self.checkout,
-            publish=self.upload,
+            publish=self.publish or self.upload,
             workspace=self.workspace,
             machine=machine,
             cancel=self.cancel,
@@ -154,3 +155,23 @@ class Bench:
         """Make and run a job of `script`."""
         await self.make(f"script: run.sh\n{spec}", {"run.sh": script})
         return await self.run()
+
+
+def ended(job: Job) -> tuple[JobState, Reason | None, int | None]:
+    assert job.finished is not None
+    return job.state, job.reason, job.exit_code
+
+
+def kept(bench: Bench) -> bool:
+    """Whether the working directory is there still, of which the log tells."""
+    assert bench.workspace is not None
+    there = "work" in os.listdir(bench.workspace.directory)
+    assert (f"c3: the working directory is kept: {bench.workspace.workdir}" in bench.log) == there
+    return there
+
+
+async def until_logged(bench: Bench, text: str) -> None:
+    """Wait until the script has said it."""
+    with trio.fail_after(30):
+        while bench.workspace is None or text not in bench.log:  # noqa: ASYNC110 - another process says it
+            await trio.sleep(0.01)

@@ -18,6 +18,8 @@ RETURNCODES = (0, 1, 42, 255, -9, -15, None)
     [
         (End.EXITED, 0, Upload.STORED, JobState.SUCCEEDED, None),
         (End.EXITED, 0, Upload.FAILED, JobState.FAILED, Reason.UPLOAD_ERROR),
+        (End.EXITED, 0, Upload.CANCELED, JobState.CANCELED, None),
+        (End.EXITED, 3, Upload.CANCELED, JobState.FAILED, Reason.SCRIPT_ERROR),
         (End.EXITED, 3, Upload.STORED, JobState.FAILED, Reason.SCRIPT_ERROR),
         (End.EXITED, 3, Upload.FAILED, JobState.FAILED, Reason.SCRIPT_ERROR),
         (End.EXITED, -9, Upload.STORED, JobState.FAILED, Reason.SCRIPT_ERROR),
@@ -25,6 +27,7 @@ RETURNCODES = (0, 1, 42, 255, -9, -15, None)
         (End.CANCELED, -15, Upload.STORED, JobState.CANCELED, None),
         (End.CANCELED, 0, Upload.FAILED, JobState.CANCELED, None),
         (End.TIMED_OUT, -15, Upload.STORED, JobState.TIMED_OUT, None),
+        (End.TIMED_OUT, -15, Upload.CANCELED, JobState.TIMED_OUT, None),
         (End.TIMED_OUT, 0, Upload.FAILED, JobState.TIMED_OUT, None),
         (End.MOUNT_FAILED, None, Upload.SKIPPED, JobState.FAILED, Reason.MOUNT_ERROR),
         (End.BROKEN, None, Upload.SKIPPED, JobState.FAILED, Reason.AGENT_ERROR),
@@ -42,7 +45,9 @@ def test_every_combination(end: End, returncode: int | None, upload: Upload) -> 
     assert may_become(JobState.RUNNING, outcome.state)
     assert (outcome.state is JobState.FAILED) == (outcome.reason is not None)
     assert (outcome.state is JobState.SUCCEEDED) == (succeeded(result) and upload is Upload.STORED)
-    assert (outcome.reason is Reason.UPLOAD_ERROR) == (succeeded(result) and upload is not Upload.STORED)
+    assert (outcome.reason is Reason.UPLOAD_ERROR) == (
+        succeeded(result) and upload not in (Upload.STORED, Upload.CANCELED)
+    )
     assert bool(outcome.why) == (outcome.state is not JobState.SUCCEEDED)
     assert outcome.exit_code is None or 0 <= outcome.exit_code <= 255
 

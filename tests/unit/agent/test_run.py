@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,33 +17,10 @@ from c3fs.core.span import EMPTY_SPAN
 from c3fs.errors import BlobMissingError, CollectError, StoreRefusedError, StoreUnavailableError
 from c3fs.registry.base import Job
 from c3fs.registry.sql import SqlRegistry
-from tests.support.jobs import ID, SOURCE, Bench
+from tests.support.jobs import ID, SOURCE, Bench, ended, kept
 
 OTHER = "job_1600000000000_zzzzzz"
 pytestmark = pytest.mark.namespaces
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    registry = SqlRegistry.open(f"sqlite:///{tmp_path}/registry.db")
-    made = Bench(tmp_path, registry)
-    yield made
-    if made.workspace is not None:
-        made.workspace.close()
-    registry.close()
-
-
-def ended(job: Job) -> tuple[JobState, Reason | None, int | None]:
-    assert job.finished is not None
-    return job.state, job.reason, job.exit_code
-
-
-def kept(bench: Bench) -> bool:
-    assert bench.workspace is not None
-    assert (f"c3: the working directory is kept: {bench.workspace.workdir}" in bench.log) == (
-        "work" in os.listdir(bench.workspace.directory)
-    )
-    return "work" in os.listdir(bench.workspace.directory)
 
 
 # --- script and upload -----------------------------------------------------------------------------------
@@ -129,112 +105,6 @@ async def test_more_stored_than_the_quota_is_only_a_warning(bench: Bench, tmp_pa
     database.close()
     assert ended(await bench.run_script("exit 0")) == (JobState.SUCCEEDED, None, 0)
     assert "c3: warning: 2.0 KiB are stored, more than the quota of 1.0 KiB; see `c3 balance`" in bench.log
-
-
-# --- canceling, time, interruption -----------------------------------------------------------------------
-
-
-async def test_cancel_before_it_starts(bench: Bench) -> None:
-    bench.cancel.set()
-    assert ended(await bench.run_script("echo ran")) == (JobState.CANCELED, None, None)
-    assert "ran" not in bench.log
-    assert bench.upload.asked == []
-
-
-async def test_canceled_by_another_process_before_it_starts(bench: Bench) -> None:
-    await bench.make("script: echo ran")
-    await bench.registry.move_job(ID, JobState.CANCELED)
-    assert ended(await bench.run()) == (JobState.CANCELED, None, None)
-    assert bench.log == []
-
-
-async def test_cancel_during_the_checkout(bench: Bench) -> None:
-    bench.checkout.gate = trio.Event()
-    jobs: list[Job] = []
-
-    async def run() -> None:
-        jobs.append(await bench.run_script("echo ran"))
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run)
-        await bench.checkout.began.wait()
-        assert (await bench.registry.job(ID)).state is JobState.SCHEDULING
-        bench.cancel.set()
-    assert ended(jobs[0]) == (JobState.CANCELED, None, None)
-    assert "ran" not in bench.log
-    assert bench.upload.asked == []
-    assert not kept(bench)
-
-
-async def test_cancel_while_the_script_runs(bench: Bench) -> None:
-    await bench.make("script: |\n  echo x > $C3_ARTIFACTS_DIR/x\n  echo running\n  sleep 60\n")
-    jobs: list[Job] = []
-
-    async def run() -> None:
-        jobs.append(await bench.run())
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run)
-        await until_logged(bench, "running")
-        bench.cancel.set()
-    assert ended(jobs[0]) == (JobState.CANCELED, None, 143)
-    assert bench.upload.found == {"artifacts/x": "x\n"}
-    assert bench.upload.asked[0].best_effort
-    assert kept(bench)
-
-
-async def test_cancel_while_uploading(bench: Bench) -> None:
-    """The script has succeeded, and its artifacts are not stored: that is an upload error."""
-    bench.upload.gate = trio.Event()
-    jobs: list[Job] = []
-
-    async def run() -> None:
-        jobs.append(await bench.run_script("exit 0"))
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(run)
-        await bench.upload.began.wait()
-        bench.cancel.set()
-    assert ended(jobs[0]) == (JobState.FAILED, Reason.UPLOAD_ERROR, 0)
-    assert "c3: the upload was canceled" in bench.log
-
-
-async def test_time_limit(bench: Bench) -> None:
-    job = await bench.run_script("echo x > $C3_ARTIFACTS_DIR/x; sleep 60", "time: 00:00:01\n")
-    assert ended(job) == (JobState.TIMED_OUT, None, 143)
-    assert bench.upload.found == {"artifacts/x": "x\n"}
-    assert bench.upload.asked[0].best_effort
-
-
-async def test_interrupted_during_the_checkout(bench: Bench) -> None:
-    bench.checkout.gate = trio.Event()
-    await bench.make("script: run.sh", {"run.sh": "exit 0"})
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.run)
-        await bench.checkout.began.wait()
-        nursery.cancel_scope.cancel()
-    assert ended(await bench.registry.job(ID)) == (JobState.CANCELED, None, None)
-    assert not kept(bench)
-
-
-async def test_interrupted_while_the_script_runs(bench: Bench) -> None:
-    await bench.make("script: |\n  echo running\n  sleep 60\n")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.run)
-        await until_logged(bench, "running")
-        nursery.cancel_scope.cancel()
-    assert ended(await bench.registry.job(ID)) == (JobState.CANCELED, None, None)
-    assert bench.log[-1].endswith(": the agent was interrupted")
-
-
-async def test_interrupted_while_uploading(bench: Bench) -> None:
-    bench.upload.gate = trio.Event()
-    await bench.make("script: run.sh", {"run.sh": "exit 0"})
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.run)
-        await bench.upload.began.wait()
-        nursery.cancel_scope.cancel()
-    assert ended(await bench.registry.job(ID)) == (JobState.FAILED, Reason.UPLOAD_ERROR, 0)
 
 
 # --- what is refused before the script starts ------------------------------------------------------------
@@ -353,13 +223,6 @@ class _Flaky(SqlRegistry):
             self.refused = 1
             raise StoreUnavailableError("the registry does not answer")
         return await super().move_job(job_id, state, reason=reason, exit_code=exit_code)
-
-
-async def until_logged(bench: Bench, text: str) -> None:
-    """Wait until the script has said it."""
-    with trio.fail_after(30):
-        while bench.workspace is None or text not in bench.log:  # noqa: ASYNC110 - another process says it
-            await trio.sleep(0.01)
 
 
 async def register(registry: SqlRegistry, job_id: str, *, complete: bool = True) -> None:

@@ -3,14 +3,14 @@
 Nothing outside the destination is ever written: every directory is held open by descriptor, every name is one
 component checked by the decoder, and nothing on the way is opened through a symlink (O_NOFOLLOW, dir_fd), whoever
 plants one while we run. A file appears under its name only when it is whole: temporary name, then rename.
-A file that is there already with the size and time the tree says is left alone.
+A file that is there already with the size and time the tree says is left alone. What a copy that was killed left
+half-written goes when the next one comes by (c3fs.data.partial).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +20,7 @@ from typing import Final
 import trio
 
 from c3fs.core.directory import Directory, File, LongFile, Symlink
+from c3fs.data.partial import create, remove_abandoned, temporary_name
 from c3fs.errors import DownloadError
 from c3fs.vfs.filesystem import FileSystem
 from c3fs.vfs.tree import DirectoryFacts, Found, Tree
@@ -29,7 +30,6 @@ PIECE: Final = 4 << 20
 _OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT: Final = -1
 """Stands for the descriptor of a directory that a dry run does not make: nothing is in it."""
-_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
@@ -42,10 +42,15 @@ class Downloaded:
     intact: int = 0
 
 
+def nobody(path: bytes) -> None:
+    """Whom files need not be told to."""
+
+
 class Download:
     """One run. `progress` is called after every file and every piece of a large one.
 
-    With `force` what is there already is copied too. A `dry_run` looks at what is there, and writes nothing.
+    With `force` what is there already is copied too. A `dry_run` looks at what is there, and writes nothing. `each` is
+    called with the path of every file and symlink that is written, or would be.
     """
 
     def __init__(
@@ -56,12 +61,14 @@ class Download:
         *,
         force: bool = False,
         dry_run: bool = False,
+        each: Callable[[bytes], None] = nobody,
     ) -> None:
         self._tree = tree
         self._filesystem = filesystem
         self._progress = progress
         self._force = force
         self._dry_run = dry_run
+        self._each = each
         self.done = Downloaded()
 
     async def into(self, source: DirectoryFacts, destination: bytes) -> None:
@@ -77,9 +84,15 @@ class Download:
         with _explained(directory):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            self._tidy(descriptor, directory)
             await self._entry(source, descriptor, name, os.path.join(directory, name))
         finally:
             os.close(descriptor)
+
+    def _tidy(self, descriptor: int, path: bytes) -> None:
+        if not self._dry_run:
+            with _explained(path):
+                remove_abandoned(descriptor)
 
     async def _below(self, source: DirectoryFacts, parent: int | None, name: bytes, path: bytes) -> None:
         """The directory `name`, and all that is in it."""
@@ -104,6 +117,7 @@ class Download:
 
     async def _directory(self, source: DirectoryFacts, descriptor: int, path: bytes) -> None:
         """Modes and times of a directory come last: writing into it needs the one and changes the other."""
+        self._tidy(descriptor, path)
         position = 0
         while True:
             leaf = await self._tree.leaf_at(source, position)
@@ -133,6 +147,7 @@ class Download:
                 written = await self._file(found, entry, parent, name, path)
         if written:
             self.done.files += 1
+            self._each(path)
         else:
             self.done.intact += 1
         self._progress(self.done)
@@ -143,7 +158,7 @@ class Download:
                 return False
         if self._dry_run:
             return True
-        temporary = _temporary()
+        temporary = temporary_name()
         os.symlink(entry.target, temporary, dir_fd=parent)
         try:
             os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
@@ -160,8 +175,7 @@ class Download:
             if self._dry_run:
                 self.done.bytes += entry.size
                 return True
-            temporary = _temporary()
-            descriptor = os.open(temporary, _CREATE, 0o600, dir_fd=parent)
+            temporary, descriptor = create(parent)
         renamed = False
         try:
             await self._content(found, entry, descriptor, path)
@@ -209,11 +223,6 @@ def _is_intact(entry: File | LongFile, parent: int, name: bytes) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(there.st_mode) and there.st_size == entry.size and there.st_mtime_ns == entry.mtime_ns
-
-
-def _temporary() -> bytes:
-    """Hidden, recognisable, and no other's: artifacts may have any name, and another copy may be running."""
-    return b".c3-part-" + secrets.token_hex(8).encode()
 
 
 class _explained:

@@ -33,20 +33,37 @@ def balance(as_json: bool) -> None:
         output.write_json(_to_json(found))
     else:
         _print(found)
+    output.flush()
+    warn_if_over(found)
+
+
+def percent_of(found: Balance) -> float | None:
+    """Of the quota, to a hundredth; None of a quota of nothing."""
+    return round(100 * found.stored / found.quota, 2) if found.quota else None
+
+
+def print_totals(found: Balance) -> None:
+    output.write(f"Stored   {format_size(found.stored)}\n")
+    output.write(f"Quota    {_quota(found)}\n")
+
+
+def warn_if_over(found: Balance) -> None:
+    """A note on stderr, if there is reason for one."""
     if found.stored > found.quota:
         over = format_size(found.stored - found.quota)
-        output.note(f"{over} over the quota; nothing is rejected, but please make room")
+        output.note(f"warning: {over} over the quota of {_quota(found)}; nothing is rejected, but please make room")
 
 
-def percent_of(found: Balance) -> float:
-    return 100 * found.stored / found.quota if found.quota else 0.0
+def _quota(found: Balance) -> str:
+    percent = percent_of(found)
+    return format_size(found.quota) + ("" if percent is None else f" ({percent:.1f} % used)")
 
 
 def _to_json(found: Balance) -> dict[str, object]:
     return {
         "stored": found.stored,
         "quota": found.quota,
-        "percent": round(percent_of(found), 2),
+        "percent": percent_of(found),
         "lines": [
             {"at": output.iso(line.at), "ref": line.ref, "delta": line.delta, "balance": line.balance}
             for line in found.lines
@@ -55,8 +72,7 @@ def _to_json(found: Balance) -> dict[str, object]:
 
 
 def _print(found: Balance) -> None:
-    output.write(f"Stored   {format_size(found.stored)}\n")
-    output.write(f"Quota    {format_size(found.quota)} ({percent_of(found):.1f} % used)\n")
+    print_totals(found)
     if found.lines:
         output.write("\n")
         headers = ("WHEN", "REF", "CHANGE", "STORED")

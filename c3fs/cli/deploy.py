@@ -25,6 +25,7 @@ from c3fs.agent.checks import check_refs, find_script, freeze_refs, resolve_moun
 from c3fs.agent.report import frozen
 from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.cli import output
+from c3fs.cli.balance import warn_if_over
 from c3fs.cli.exits import DIFFERENT, run_async
 from c3fs.cli.follow import follow
 from c3fs.cli.ignore import Ignore
@@ -98,6 +99,7 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
         for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
             output.note(line)
         source = await publish_source(settings, registry, spec.project, folder, ignore)
+        warn_if_over(await registry.balance(lines=0))
         return await _begin(settings, registry, spec, source, job_id)
 
 

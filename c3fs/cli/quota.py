@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from c3fs.cli import output
-from c3fs.cli.balance import percent_of
+from c3fs.cli.balance import percent_of, print_totals, warn_if_over
 from c3fs.cli.exits import UsageError, run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
@@ -15,6 +17,9 @@ from c3fs.core.sizes import format_size
 from c3fs.errors import SettingsError
 from c3fs.registry.base import Balance
 
+MOST: Final = 1 << 60
+"""Bytes: less than what databases count to, and more than anybody has."""
+
 
 @click.command("quota", cls=Command)
 @click.argument("size", required=False)
@@ -22,7 +27,8 @@ from c3fs.registry.base import Balance
 def quota(size: str | None, as_json: bool) -> None:
     """Show the quota, or set it to SIZE, like 500GiB.
 
-    The quota is soft: whoever passes it is warned, in the job log and by `c3 balance`, and nothing is rejected.
+    The quota is soft: whoever passes it is warned, in the job log, by `c3 deploy` and by `c3 balance`, and nothing is
+    rejected.
 
     \b
     Example: c3 quota 2TiB
@@ -37,14 +43,18 @@ def quota(size: str | None, as_json: bool) -> None:
 
     found = run_async(main)
     if as_json:
-        output.write_json({"quota": found.quota, "stored": found.stored, "percent": round(percent_of(found), 2)})
+        output.write_json({"quota": found.quota, "stored": found.stored, "percent": percent_of(found)})
     else:
-        stored = f"{format_size(found.stored)} stored, {percent_of(found):.1f} %"
-        output.write(f"{format_size(found.quota)} ({stored})\n")
+        print_totals(found)
+    output.flush()
+    warn_if_over(found)
 
 
 def _parsed(size: str) -> int:
     try:
-        return parse_size(size, "SIZE")
+        parsed = parse_size(size, "SIZE")
     except SettingsError as error:
         raise UsageError(str(error)) from error
+    if parsed > MOST:
+        raise UsageError(f"SIZE: {size} is too much; the most is {format_size(MOST)}")
+    return parsed

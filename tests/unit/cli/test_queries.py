@@ -72,6 +72,34 @@ def test_balance_adds_up(cli: Invoked) -> None:
     assert f"/jobs/{job}" in shown
 
 
+def test_the_quota_is_shown_and_set(cli: Invoked) -> None:
+    cli.job({b"a": seeded(2, 5000)})
+    told = cli.c3("quota", "1KiB")
+    stored = cli.c3("balance", "--json").json["stored"]
+    assert told.out.splitlines() == [
+        f"Stored   {stored / 1024:.1f} KiB",
+        f"Quota    1.0 KiB ({stored / 10.24:.1f} % used)",
+    ]
+    assert (
+        f"warning: {(stored - 1024) / 1024:.1f} KiB over the quota of 1.0 KiB ({stored / 10.24:.1f} % used)" in told.err
+    )
+    assert cli.c3("balance").err == cli.c3("quota").err == told.err
+    nothing = cli.c3("quota", "0", "--json")
+    assert nothing.json == {"quota": 0, "stored": stored, "percent": None}
+    assert "over the quota of 0 B; " in nothing.err
+    assert cli.c3("quota", "1EiB", code=2).out == ""
+    assert cli.c3("quota", "1.5 GiB", "--json").json["quota"] == 3 << 29
+    assert cli.c3("balance").err == ""
+    for wrong, why in (
+        ("much", "not a size"),
+        ("-1", "No such option"),
+        ("1025PiB", "not a size"),
+        ("2000000TiB", "too much"),
+    ):
+        assert why in cli.c3("quota", wrong, code=2).err
+    assert cli.c3("quota", "--json").json["quota"] == 3 << 29
+
+
 def test_an_unfinished_job_without_an_agent_is_found_lost(cli: Invoked) -> None:
     cli.job(None, state=JobState.RUNNING)
     (row,) = cli.c3("squeue", "--json").json

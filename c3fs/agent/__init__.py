@@ -5,7 +5,7 @@
     launch      starts the sandbox and follows it                      publication  how the upload is plugged in
     sandbox     makes the private world and watches over it            report       the agent's lines in the job log
     servers     the processes that serve its mounts                    init         the first process of the job
-    checkout    how the copying of its project is plugged in
+    checkout    how the copying of its project is plugged in               abandoned    what an agent that died leaves
 
 Processes and namespaces
 
@@ -30,7 +30,7 @@ leaves no process and no mount. PDEATHSIG is sent when the forking *thread* ends
 
     crash window                               what is left                         who finds it
     agent killed before the sandbox's prctl    sandbox sees another parent, ends    -
-    agent killed, any later moment             <jobs>/<id>, its lock free           workspace.is_abandoned: AGENT_LOST
+    agent killed, any later moment             <jobs>/<id>, its lock free           abandoned, cli.lost: AGENT_LOST
     agent killed after the manifest is there   the same, artifacts visible          the same; the state says AGENT_LOST
     sandbox or init killed                     no result: FAILED, AGENT_ERROR       agent
 

@@ -1,19 +1,20 @@
 """The directory of one job on the machine that runs it.
 
-    <jobs>/<id>/lock        locked (flock) by the agent for its whole life: see `is_abandoned`
+    <jobs>/<id>/lock        locked (flock) by the agent for its whole life: see `abandoned`
     <jobs>/<id>/log         the job log
+    <jobs>/<id>/runner.log  what the agent's process itself prints, which is nothing
     <jobs>/<id>/script      the commands, when the job spec has them itself
     <jobs>/<id>/work/       the working directory: the project folder as it was published
     <jobs>/<id>/work/artifacts/   $C3_ARTIFACTS_DIR, empty at first
 
-The first three are there before the job is recorded; the working directory is made by the agent, from the published
-tree that the record names as the job's source, so that any machine makes the same. It is removed when the job has
-SUCCEEDED, or when it could not be made, and kept otherwise.
+The first two are there before the job is recorded, the third before its agent is started; the working directory is
+made by the agent, from the published tree that the record names as the job's source, so that any machine makes the
+same. It is removed when the job has SUCCEEDED, when it could not be made, and when the agent died, for then it may be
+half of anything; and kept otherwise.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -29,7 +30,8 @@ from c3fs.core.ref import parse_ref
 from c3fs.errors import C3Error, ExecutionError
 from c3fs.fuse.mounts import list_mounts
 
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
+RUNNER_LOG: Final = "runner.log"
 
 
 class Workspace:
@@ -97,7 +99,7 @@ class Workspace:
             return
         try:
             if os.path.lexists(self.workdir):
-                _remove_tree(self.workdir)
+                remove_tree(self.workdir)
         except OSError as error:
             self.log.line(f"warning: cannot remove {self.workdir}: {error}")
 
@@ -107,31 +109,15 @@ def create_workspace(jobs_directory: str, job_id: str) -> Workspace:
     directory = os.path.join(os.path.realpath(jobs_directory), job_id)
     try:
         os.mkdir(directory, 0o700)
-        lock_fd = os.open(f"{directory}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock_fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return Workspace(directory, lock_fd)
     except OSError as error:
         raise ExecutionError(f"cannot make the job's directory {directory}: {error.strerror}") from error
 
 
-def is_abandoned(directory: str) -> bool:
-    """Whether no agent runs the job of that directory any more: nobody holds its lock."""
-    try:
-        fd = os.open(f"{directory}/{_LOCK}", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-            raise
-        return False
-    finally:
-        os.close(fd)
-    return True
-
-
-def _remove_tree(path: str) -> None:
+def remove_tree(path: str) -> None:
+    """Also what is not writable, if it is ours. Raises OSError."""
     try:
         shutil.rmtree(path)
     except PermissionError:

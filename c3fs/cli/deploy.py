@@ -23,7 +23,7 @@ import trio
 
 from c3fs.agent.checks import check_refs, find_script, freeze_refs, resolve_mount_points
 from c3fs.agent.report import frozen
-from c3fs.agent.workspace import Workspace, create_workspace
+from c3fs.agent.workspace import RUNNER_LOG, Workspace, create_workspace
 from c3fs.cli import output
 from c3fs.cli.balance import warn_if_over
 from c3fs.cli.exits import DIFFERENT, run_async
@@ -159,7 +159,7 @@ def _record(spec: JobSpec, source: Ref, job_id: str, workspace: Workspace) -> Jo
 
 def _start(workspace: Workspace, job_id: str) -> None:
     """A runner that outlives this process and its terminal; it holds the lock from now on, and we do not."""
-    with open(os.path.join(workspace.directory, "runner.log"), "ab") as log:
+    with open(os.path.join(workspace.directory, RUNNER_LOG), "ab") as log:
         runner = subprocess.Popen(
             [*RUNNER, job_id, str(workspace.lock_fd)],
             stdin=subprocess.DEVNULL,

@@ -114,15 +114,16 @@ async def tidy_store(storage: Storage) -> None:
 
 @asynccontextmanager
 async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGenerator[Registry]:
-    """The registry. Jobs whose agent died are marked first, so that nobody sees them run; `sweep` is False for the
-    agent itself."""
-    from c3fs.cli.lost import mark_lost_jobs
+    """The registry. Jobs whose agent died are cleared away and marked first, so that nobody sees them run; `sweep`
+    is False for the agent itself."""
+    from c3fs.cli.lost import mark_lost_jobs, remove_orphans
     from c3fs.registry.sql import SqlRegistry
 
     registry = SqlRegistry.open(settings.registry_url)
     try:
         if sweep:
             await mark_lost_jobs(registry)
+            await remove_orphans(registry, settings.jobs_directory)
         yield registry
     finally:
         registry.close()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from c3fs.agent.abandoned import claimed
 from c3fs.agent.init import descendants, parents
-from c3fs.agent.workspace import is_abandoned
 from tests.support.programs import eventually
 from tests.support.requirements import ORDINARY_UID
 from tests.support.sandboxes import Sandboxed, assert_ended, open_pidfds, ordinary_command
@@ -108,7 +108,8 @@ def test_a_killed_agent(user: User) -> None:
     assert len(fds) >= 5  # runner, sandbox, server, init, script
     os.kill(runner, signal.SIGKILL)
     assert_ended(fds)
-    assert is_abandoned(f"{user.home}/C3_HOME/jobs/{second}")
+    with claimed(f"{user.home}/C3_HOME/jobs/{second}") as is_ours:
+        assert is_ours
 
 
 def is_runner(pid: int, job_id: str) -> bool:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import trio
 
-from c3fs.agent.workspace import Workspace, create_workspace, is_abandoned
+from c3fs.agent.workspace import Workspace, create_workspace
 from c3fs.core.ref import Ref
 from c3fs.errors import ExecutionError, StoreUnavailableError
 from tests.support.sandboxes import run_as_ordinary_user
@@ -26,30 +24,6 @@ def make(tmp_path: Path) -> Workspace:
 
 def log_of(workspace: Workspace) -> list[str]:
     return Path(workspace.log_path).read_text().splitlines()
-
-
-def test_a_job_is_abandoned_when_nobody_holds_its_lock(tmp_path: Path) -> None:
-    workspace = make(tmp_path)
-    assert not is_abandoned(workspace.directory)
-    assert not is_abandoned(workspace.directory)  # asking takes nothing away
-    workspace.close()
-    assert is_abandoned(workspace.directory)
-    assert is_abandoned(f"{tmp_path}/no-such-job")
-
-
-def test_a_job_is_abandoned_when_its_agent_was_killed(tmp_path: Path) -> None:
-    (tmp_path / "jobs").mkdir()
-    program = (
-        "import sys, time; from c3fs.agent.workspace import create_workspace; "
-        f"w = create_workspace({str(tmp_path / 'jobs')!r}, {ID!r}); print('locked', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as agent:
-        assert agent.stdout is not None
-        assert agent.stdout.readline() == b"locked\n"
-        assert not is_abandoned(f"{tmp_path}/jobs/{ID}")
-        agent.kill()
-        agent.wait(30)
-        assert is_abandoned(f"{tmp_path}/jobs/{ID}")
 
 
 def test_a_job_has_one_directory(tmp_path: Path) -> None:

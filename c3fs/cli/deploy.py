@@ -26,15 +26,14 @@ from c3fs.agent.report import frozen
 from c3fs.agent.workspace import RUNNER_LOG, Workspace, create_workspace
 from c3fs.cli import output
 from c3fs.cli.balance import warn_if_over
-from c3fs.cli.exits import DIFFERENT, run_async
-from c3fs.cli.follow import follow
+from c3fs.cli.exits import run_async
+from c3fs.cli.follow import follow_new
 from c3fs.cli.ignore import Ignore
 from c3fs.cli.plan import RUNNER, directory_at
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.projectfile import load_spec
 from c3fs.cli.settings import Settings, load_settings
 from c3fs.cli.source import check_script, ignored_by, publish_source
-from c3fs.cli.squeue import took
 from c3fs.cli.wiring import open_registry, reading
 from c3fs.core.ids import new_job_id
 from c3fs.core.job import JobState
@@ -58,7 +57,7 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
     sub-directory means nothing.
 
     Without -f the job runs on by itself. With -f its log is shown, and the exit code is 0 only if it SUCCEEDED;
-    Ctrl-C leaves it running.
+    Ctrl-C leaves it running, and a second one within three seconds cancels it.
 
     \b
     A .c3 file:
@@ -83,7 +82,7 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
     output.flush()
     if not following:
         return 0
-    return _follow(settings, job, sys.stderr.fileno() if as_json else sys.stdout.fileno())
+    return follow_new(settings, job, sys.stderr.fileno() if as_json else sys.stdout.fileno())
 
 
 async def _deploy(settings: Settings, spec: JobSpec) -> Job:
@@ -171,19 +170,3 @@ def _start(workspace: Workspace, job_id: str) -> None:
         )
     workspace.close()
     runner.returncode = 0  # it is not ours to wait for: subprocess would warn of it
-
-
-def _follow(settings: Settings, job: Job, descriptor: int) -> int:
-    try:
-        ended = run_async(partial(_show, settings, job, descriptor))
-    except KeyboardInterrupt:
-        output.note(f"detached; {job.id} runs on: `c3 logs -f {job.id}` shows it again")
-        raise
-    reason = "" if ended.reason is None else f" ({ended.reason})"
-    output.note(f"{ended.id} {ended.state}{reason} in {took(ended)}")
-    return 0 if ended.state is JobState.SUCCEEDED else DIFFERENT
-
-
-async def _show(settings: Settings, job: Job, descriptor: int) -> Job:
-    async with open_registry(settings) as registry:
-        return await follow(registry, job, os.path.join(job.directory, "log"), descriptor)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
 import trio
 
 from c3fs.cli import output
+from c3fs.cli.exits import DIFFERENT, OK, run_async
+from c3fs.cli.interrupts import interrupts, leave_on, tell
 from c3fs.cli.lost import mark_if_lost
-from c3fs.core.job import FINAL
+from c3fs.cli.settings import Settings
+from c3fs.cli.squeue import took
+from c3fs.cli.wiring import open_registry
+from c3fs.core.job import FINAL, JobState
 from c3fs.registry.base import Job, Registry
 
 LOOK_EVERY: Final = 0.1
@@ -44,19 +50,51 @@ class LogReader:
         return data
 
 
+def follow_new(settings: Settings, job: Job, descriptor: int) -> int:
+    """Follow a job that was just made, and say how it ended; the exit code. Ctrl-C is for `interrupts`."""
+    try:
+        ended = run_async(partial(_follow_new, settings, job, descriptor))
+    except KeyboardInterrupt:  # before there was anything to follow
+        tell_detached(job)
+        raise
+    if ended is None:
+        raise KeyboardInterrupt
+    reason = "" if ended.reason is None else f" ({ended.reason})"
+    output.note(f"{ended.id} {ended.state}{reason} in {took(ended)}")
+    if os.path.isdir(workdir := f"{ended.directory}/work"):
+        output.note(f"the working directory is kept: {workdir}")
+    return OK if ended.state is JobState.SUCCEEDED else DIFFERENT
+
+
+def tell_detached(job: Job) -> None:
+    tell(f"detached; {job.id} runs on: `c3 logs -f {job.id}` shows it again")
+
+
+async def _follow_new(settings: Settings, job: Job, descriptor: int) -> Job | None:
+    """The job as it ended; None when the user has left."""
+    ended = None
+    with interrupts() as received:
+        async with open_registry(settings) as registry, trio.open_nursery() as nursery:
+            nursery.start_soon(leave_on, received, registry, job, nursery.cancel_scope)
+            ended = await follow(registry, job, f"{job.directory}/log", descriptor)
+            nursery.cancel_scope.cancel()
+    return ended
+
+
 async def follow(registry: Registry, job: Job, path: str, descriptor: int, offset: int = 0) -> Job:
     """Copy the log at `path`, from `offset` on, to `descriptor` until the job has ended; the job as it is then.
 
     The state is asked before the log is read: what was written before the job ended is read after that. A job whose
     agent dies meanwhile is marked lost, which is its end.
+
+    It is written in a thread, which is left behind when this is cancelled: who reads our output may have stopped.
     """
     output.flush()
     with LogReader(path, offset) as log:
         while True:
             job = await registry.job(job.id)
             while data := log.read():
-                write_all(descriptor, data)
-                await trio.lowlevel.checkpoint()
+                await trio.to_thread.run_sync(write_all, descriptor, data, abandon_on_cancel=True)
             if job.state in FINAL:
                 return job
             await mark_if_lost(registry, job)

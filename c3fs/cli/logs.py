@@ -12,11 +12,12 @@ import click
 from c3fs.cli import output
 from c3fs.cli.complete import complete_job
 from c3fs.cli.exits import run_async
-from c3fs.cli.follow import LogReader, follow, write_all
+from c3fs.cli.follow import LogReader, follow, tell_detached, write_all
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command
 from c3fs.cli.settings import load_settings
 from c3fs.cli.wiring import open_registry
+from c3fs.core.job import FINAL
 
 _PIECE: Final = 1 << 16
 
@@ -44,7 +45,12 @@ async def _print(name: str, lines: int | None, *, following: bool) -> None:
         path = os.path.join(job.directory, "log")
         offset = 0 if lines is None else start_of_tail(path, lines)
         if following:
-            await follow(registry, job, path, sys.stdout.fileno(), offset)
+            try:
+                await follow(registry, job, path, sys.stdout.fileno(), offset)
+            except KeyboardInterrupt:
+                if job.state not in FINAL:
+                    tell_detached(job)
+                raise
             return
     _copy(path, offset)
 

@@ -142,31 +142,6 @@ def test_deploy_returns_at_once_and_the_job_outlives_it(home: Home) -> None:
     assert only(home)["status"] == "SUCCEEDED"
 
 
-def test_an_interrupt_while_following_leaves_the_job_running(home: Home) -> None:
-    gate = home.root / "gate"
-    os.mkfifo(gate)
-    folder = home.project("detach", "script: run.sh\n", f"echo begun; read x < {gate}\n")
-    with subprocess.Popen(
-        [f"{BIN}/c3", "deploy", "-f"],
-        env=home.env,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as following:
-        assert following.stdout is not None
-        job_id = following.stdout.readline().strip()
-        while "begun" not in (line := following.stdout.readline()):
-            assert line
-        following.send_signal(signal.SIGINT)
-        _, said = following.communicate(timeout=TIMEOUT)
-    assert following.returncode == 130
-    assert said.strip() == f"c3: detached; {job_id} runs on: `c3 logs -f {job_id}` shows it again"
-    gate.write_text("on\n")
-    home.c3("logs", "-f", job_id)
-    assert only(home)["status"] == "SUCCEEDED"
-
-
 def test_a_killed_agent_leaves_nothing_and_the_job_is_found_lost(home: Home) -> None:
     first = home.deploy("first", "echo x > $C3_ARTIFACTS_DIR/x")
     spec = f"script: run.sh\ndatasets:\n  - ref: /jobs/{first}\n    mount: /data/prev\n"

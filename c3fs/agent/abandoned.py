@@ -84,10 +84,7 @@ def clear(directory: str, job_id: str, *, stored: bool) -> None:
 def find_orphans(jobs_directory: str) -> list[str]:
     """The directories that may have no record: `c3 deploy` was killed before, or is about to make it, or the runner
     was never started. One listing, and one look at each."""
-    try:
-        names = [name for name in os.listdir(jobs_directory) if is_job_id(name)]
-    except FileNotFoundError:
-        return []
+    names = [name for name in os.listdir(jobs_directory) if is_job_id(name)]
     directories = (f"{jobs_directory}/{name}" for name in names)
     return [path for path in directories if not os.path.lexists(f"{path}/{RUNNER_LOG}") and _is_old(path)]
 

@@ -46,6 +46,11 @@ class Settings:
         return os.path.isdir(self.cache_directory)
 
     @property
+    def has_jobs(self) -> bool:
+        """Whether a job was ever made here."""
+        return os.path.isdir(f"{self.home}/jobs")
+
+    @property
     def registry_url(self) -> str:
         return f"sqlite:///{self.home}/registry.db"
 

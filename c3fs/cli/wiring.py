@@ -123,7 +123,8 @@ async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGener
     try:
         if sweep:
             await mark_lost_jobs(registry)
-            await remove_orphans(registry, settings.jobs_directory)
+            if settings.has_jobs:
+                await remove_orphans(registry, settings.jobs_directory)
         yield registry
     finally:
         registry.close()

@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from c3fs.cli import output
-from c3fs.cli.exits import DIFFERENT, OK, run_async
+from c3fs.cli.exits import DIFFERENT, INTERRUPTED, OK, run_async
 from c3fs.cli.interrupts import interrupts, leave_on, tell
 from c3fs.cli.lost import mark_if_lost
 from c3fs.cli.settings import Settings
@@ -56,9 +56,9 @@ def follow_new(settings: Settings, job: Job, descriptor: int) -> int:
         ended = run_async(partial(_follow_new, settings, job, descriptor))
     except KeyboardInterrupt:  # before there was anything to follow
         tell_detached(job)
-        raise
+        return INTERRUPTED
     if ended is None:
-        raise KeyboardInterrupt
+        return INTERRUPTED
     reason = "" if ended.reason is None else f" ({ended.reason})"
     output.note(f"{ended.id} {ended.state}{reason} in {took(ended)}")
     if os.path.isdir(workdir := f"{ended.directory}/work"):

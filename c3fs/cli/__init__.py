@@ -5,6 +5,8 @@ What is where
   (`-v`, click's errors made ours), `exits` the one table from errors to exit codes and the guard around every
   program, `settings` the one reader of the environment, `output` and `rows` how results look, `progress` how
   long work does.
+- `data cp` is `operands` (what SRC and DST mean), `transfer` (onto the disk, with pull), and `into` (a data set):
+  `copying` are its two kinds of source, `landing` where they land, `localwalk` what there is to upload.
 - `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
 - `projectfile`, `ignore` and `source` read a project: its `.c3`, what of it a job does not get, its published folder.
   `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
@@ -46,6 +48,9 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
     c3 data du     [{"path", "bytes", "files", "unique"}], of several trees the total last
     c3 data log    [{"ref", "version", "created", "files", "bytes", "complete"}]
     c3 data diff   [{"change", "path", "before", "after"}], the change being added, removed or changed, and sizes
+    c3 data cp     [{"source", "path", "files", "bytes", "intact"}] onto the disk, "intact" files being there already;
+                   [{"source", "path", "files", "bytes", "uploaded", "created"}] into a data set, "path" the frozen ref
+                   that it became, "created" false when nothing changed; [{"source", "path"}], a file each, in a dry run
     c3 pull        {"jobs": [{"job_id", "directory"}]}
     c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
     c3fs gc        {"dry_run", "deleted": {"blobs", "bytes"}, "named": likewise, "young": likewise, "left", "foreign",

@@ -4,45 +4,81 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from c3fs.cli.output import counted, note
 from c3fs.cli.progress import progress
 from c3fs.cli.wiring import View
 from c3fs.core.directory import Directory
+from c3fs.core.manifest import Manifest
 from c3fs.core.sizes import format_size
-from c3fs.data.download import Download, Downloaded
+from c3fs.data.download import Download, Downloaded, nobody
+from c3fs.data.walk import Side, directory_of
 from c3fs.errors import DownloadError
 from c3fs.vfs.tree import DirectoryFacts, Found
 
 
-async def copy_directory(view: View, source: DirectoryFacts, destination: bytes, *, force: bool) -> Downloaded:
+@dataclass(frozen=True, slots=True)
+class How:
+    """`force`: also what is there already. A `dry_run` writes nothing. `each` gets the path of every file that is
+    written, or would be."""
+
+    force: bool = False
+    dry_run: bool = False
+    each: Callable[[bytes], None] = nobody
+
+
+async def copy(view: View, source: Side, parent: bytes, name: bytes, how: How) -> Downloaded:
+    """Whatever is at `source` as `name` in the existing directory `parent`; raises DownloadError and what reading
+    may."""
+    directory = directory_of(source)
+    if directory is not None:
+        return await copy_directory(view, directory, os.path.join(parent, name), how)
+    assert isinstance(source, Found)
+    with progress(os.fsdecode(name), getattr(source.entry, "size", 0)) as advance:
+        download = _download(view, advance, how)
+        await download.one(source, parent, name)
+    return download.done
+
+
+async def copy_directory(view: View, source: DirectoryFacts, destination: bytes, how: How) -> Downloaded:
     """What is in `source` into `destination`, made if missing; raises DownloadError and what reading may."""
     _refuse_symlink(destination)
     with progress(os.fsdecode(os.path.basename(destination)), source.totals.bytes) as advance:
-        download = Download(view.tree, view.filesystem, lambda done: advance(done.bytes), force=force)
+        download = _download(view, advance, how)
         await download.into(source, destination)
     return download.done
 
 
-async def copy_entry(view: View, source: Found, directory: bytes, name: bytes, *, force: bool) -> Downloaded:
-    """The file or symlink `source` as `name` in the existing `directory`."""
-    with progress(os.fsdecode(name), getattr(source.entry, "size", 0)) as advance:
-        download = Download(view.tree, view.filesystem, lambda done: advance(done.bytes), force=force)
-        await download.one(source, directory, name)
-    return download.done
+def _download(view: View, advance: Callable[[int], None], how: How) -> Download:
+    return Download(
+        view.tree,
+        view.filesystem,
+        lambda done: advance(done.bytes),
+        force=how.force,
+        dry_run=how.dry_run,
+        each=how.each,
+    )
 
 
-def report(done: Downloaded, where: bytes) -> None:
+def report(done: Downloaded, where: bytes, *, dry_run: bool = False) -> None:
     """What was done, in one line on stderr."""
     parts: list[str] = []
     if done.files or not done.intact:
-        parts.append(f"{counted(done.files, 'file')}, {format_size(done.bytes)}")
+        parts.append(f"{counted(done.files, 'file')}, {format_size(done.bytes)}{' to copy' if dry_run else ''}")
     if done.intact:
         parts.append(f"{counted(done.intact, 'file')} there already and intact")
     note(f"{os.fsdecode(os.path.normpath(where))}: {'; '.join(parts)}")
 
 
-def target_of(source: Found | DirectoryFacts, last: str, destination: str, *, contents: bool) -> tuple[bytes, bytes]:
+def tell_incomplete(manifest: Manifest, name: str) -> None:
+    """On stderr, that there is not all in a tree that a job would have made."""
+    if not manifest.complete:
+        note(f"{name}: incomplete, its job did not succeed; some files were not collected")
+
+
+def target_of(source: Side, last: str, destination: str, *, contents: bool) -> tuple[bytes, bytes]:
     """(existing directory, name in it) that cp would copy `source` to; raises DownloadError.
 
     As GNU cp has it: into DST when that is a directory, else as DST; a DST that ends in a slash must be a

@@ -194,20 +194,46 @@ def test_pull_brings_all_and_skips_what_is_intact(cli: Invoked) -> None:
     assert contents(cli.root / job) == WHOLE
 
 
-def test_pull_without_a_job_takes_the_projects(cli: Invoked) -> None:
+def test_pull_without_a_job_takes_the_projects_that_succeeded(cli: Invoked) -> None:
     ours, theirs = cli.job({b"a": b"1"}, project="ours"), cli.job({b"b": b"2"}, project="theirs")
     failed = cli.job({b"c": b"3"}, project="ours", state=JobState.FAILED, complete=False)
     cli.job(None, project="ours", state=JobState.FAILED)
-    assert [one["job_id"] for one in cli.c3("pull", "--json", "-o", "all").json["jobs"]] == [ours, theirs, failed]
+    running = cli.job(None, project="ours", state=JobState.RUNNING, alive=True)
+    assert [one["job_id"] for one in cli.c3("pull", "--json", "-o", "all").json["jobs"]] == [ours, theirs]
     (cli.root / ".c3").write_text("project: ours\nscript: 'true'\n")
     done = cli.c3("pull", "-o", "deep/folder")
-    assert done.out == f"deep/folder/{ours}\ndeep/folder/{failed}\n"
-    assert f"deep/folder/{failed}: incomplete" in done.err
+    assert done.out == f"deep/folder/{ours}\n"
+    assert done.err.splitlines() == [
+        f"c3: skipped {failed} (FAILED): did not succeed; `c3 pull JOB` brings what is there",
+        f"c3: skipped {running} (RUNNING): not finished",
+        f"c3: deep/folder/{ours}: 1 file, 1 B",
+    ]
+    named = cli.c3("pull", failed, "-o", "deep/folder")
+    assert named.out == f"deep/folder/{failed}\n"
+    assert f"deep/folder/{failed}: incomplete" in named.err
     assert contents(cli.root / "deep" / "folder") == {f"{ours}/a": b"1", f"{failed}/c": b"3"}
     (cli.root / ".c3").write_text("project: nobodys\nscript: 'true'\n")
     empty = cli.c3("pull", "--json")
     assert empty.json == {"jobs": []}
-    assert "nothing to pull: no finished job of project nobodys" in empty.err
+    assert empty.err == "c3: nothing to pull: no job of project nobodys has succeeded and left artifacts\n"
+
+
+def test_pull_says_which_artifacts_were_deleted(cli: Invoked) -> None:
+    deleted, kept = cli.job({b"a": b"1"}), cli.job({b"b": b"2"})
+    cli.c3("data", "rm", "-y", f"/jobs/{deleted}")
+    done = cli.c3("pull")
+    assert done.out == f"{kept}\n"
+    assert f"skipped {deleted} (SUCCEEDED): no artifacts any more" in done.err
+    named = cli.c3("pull", deleted, code=3)
+    assert "was deleted on" in named.err
+    assert named.err.count("\n") == 1
+
+
+def test_pull_takes_a_job_by_what_it_is(cli: Invoked) -> None:
+    job = cli.job({b"a": b"1"})
+    assert cli.c3("pull", "/projects/demo/jobs/@last").out == f"{job}\n"
+    assert cli.c3("pull", job[:-1]).out == f"{job}\n"
+    assert "is not a job id" in cli.c3("pull", "nonsense", code=2).err
 
 
 def test_cp_copies_files_directories_and_contents(cli: Invoked) -> None:
@@ -265,7 +291,3 @@ def test_a_planted_symlink_leads_no_copy_outside(cli: Invoked) -> None:
     (cli.root / "dir" / "out").symlink_to(victim)
     cli.c3("data", "cp", f"/jobs/{job}/out", "dir", code=8)
     assert not list(victim.iterdir())
-
-
-def test_a_local_source_is_refused(cli: Invoked) -> None:
-    assert "is not a ref" in cli.c3("data", "cp", "here", "there", code=2).err

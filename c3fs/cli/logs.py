@@ -11,7 +11,7 @@ import click
 
 from c3fs.cli import output
 from c3fs.cli.complete import complete_job
-from c3fs.cli.exits import run_async
+from c3fs.cli.exits import INTERRUPTED, OK, run_async
 from c3fs.cli.follow import LogReader, follow, tell_detached, write_all
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command
@@ -26,7 +26,7 @@ _PIECE: Final = 1 << 16
 @click.argument("name", metavar="JOB", shell_complete=complete_job)
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the job has ended.")
 @click.option("-n", "--tail", "lines", type=click.IntRange(min=0), metavar="LINES", help="Only the last lines.")
-def logs(name: str, following: bool, lines: int | None) -> None:
+def logs(name: str, following: bool, lines: int | None) -> int:
     """Print the log of JOB: what its script wrote, and the agent's own lines, which begin with `c3: `.
 
     JOB is an id, the beginning of one, or @last, the newest job of the project of the nearest .c3 file.
@@ -36,10 +36,11 @@ def logs(name: str, following: bool, lines: int | None) -> None:
              c3 logs -n 20 @last
     """
     check_job(name)
-    run_async(partial(_print, name, lines, following=following))
+    return run_async(partial(_print, name, lines, following=following))
 
 
-async def _print(name: str, lines: int | None, *, following: bool) -> None:
+async def _print(name: str, lines: int | None, *, following: bool) -> int:
+    """The exit code."""
     async with open_registry(load_settings()) as registry:
         job = await find_job(registry, name)
         path = os.path.join(job.directory, "log")
@@ -48,11 +49,13 @@ async def _print(name: str, lines: int | None, *, following: bool) -> None:
             try:
                 await follow(registry, job, path, sys.stdout.fileno(), offset)
             except KeyboardInterrupt:
-                if job.state not in FINAL:
-                    tell_detached(job)
-                raise
-            return
+                if job.state in FINAL:
+                    raise
+                tell_detached(job)
+                return INTERRUPTED
+            return OK
     _copy(path, offset)
+    return OK
 
 
 def start_of_tail(path: str, lines: int) -> int:

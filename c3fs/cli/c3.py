@@ -6,7 +6,6 @@ import click
 
 from c3fs.cli.balance import balance
 from c3fs.cli.cancel import cancel
-from c3fs.cli.complete import completion
 from c3fs.cli.data_cp import cp
 from c3fs.cli.data_diff import data_diff
 from c3fs.cli.data_du import du
@@ -19,6 +18,7 @@ from c3fs.cli.logs import logs
 from c3fs.cli.program import Group, run_program, version_option
 from c3fs.cli.pull import pull
 from c3fs.cli.quota import quota
+from c3fs.cli.shells import completion
 from c3fs.cli.show import show
 from c3fs.cli.squeue import squeue
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from c3fs.cli.complete import completion
 from c3fs.cli.gc import gc
 from c3fs.cli.manifest import manifest
 from c3fs.cli.mount import mount
 from c3fs.cli.program import Group, run_program, version_option
+from c3fs.cli.shells import completion
 from c3fs.cli.umount import mounts, umount
 
 

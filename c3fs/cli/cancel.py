@@ -8,7 +8,7 @@ import click
 import trio
 
 from c3fs.cli import output
-from c3fs.cli.complete import complete_job
+from c3fs.cli.complete import complete_running
 from c3fs.cli.exits import NOT_YET, OK, run_async
 from c3fs.cli.follow import LOOK_EVERY
 from c3fs.cli.jobref import check_job, find_job
@@ -25,7 +25,7 @@ WAIT: Final = 60.0
 
 
 @click.command("cancel", cls=Command)
-@click.argument("names", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_job)
+@click.argument("names", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_running)
 @click.option("--no-wait", is_flag=True, help="Ask for the end, and do not wait for it.")
 @json_option
 def cancel(names: tuple[str, ...], no_wait: bool, as_json: bool) -> int:

@@ -1,162 +1,60 @@
-"""Completion in bash and zsh: the scripts that `completion` prints, and what arguments complete to.
+"""What arguments complete to: jobs, projects, refs a name at a time, local paths. c3fs.cli.shells tells the shells.
 
 Whoever presses Tab wants no message, no wait and no change: what goes wrong is nothing to complete, nothing is made,
-and jobs without an agent are not looked for.
-
-click's own script for bash takes words as bash splits them, at `@` and `:` too. Ours sends the line, and takes off what
-bash keeps in front of what it replaces: all up to its own word, but for an `@` there (it may begin a host's name).
+and jobs without an agent are not looked for. Names come from c3fs.registry.glance, and what is in a published tree
+through the cache, within a bound.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
 import click
-from click.shell_completion import (
-    BashComplete,
-    CompletionItem,
-    ZshComplete,
-    add_completion_class,
-    get_completion_class,
-    split_arg_string,
-)
+import trio
+from click.shell_completion import CompletionItem
 
 from c3fs.cli.exits import run_async
-from c3fs.cli.program import Command
+from c3fs.cli.places import Namespace, parse_place
 from c3fs.cli.settings import Settings, find_settings
 from c3fs.core.directory import Directory, Entry
-from c3fs.core.ref import Ref
+from c3fs.core.manifest import Manifest
+from c3fs.core.ref import LAST, Ref
 from c3fs.errors import C3Error
-from c3fs.registry.base import Registry
+from c3fs.registry.glance import Brief, Glance, open_glance
 
 ITEMS_MAX: Final = 500
 """More is nothing to choose from."""
+TREE_WITHIN: Final = 1.0
+"""Seconds for what is in a published tree, when its directories come from far away."""
 _TOPS: Final = ("/datasets/", "/jobs/", "/projects/")
 
 Items = list[CompletionItem[str]]
-
-
-@add_completion_class
-class BashLine(BashComplete):
-    """Takes the line up to the cursor, not bash's words."""
-
-    source_template = """\
-%(complete_func)s() {
-    local current=${COMP_WORDS[COMP_CWORD]} type value kept=0
-    [[ $current == [:=] ]] && current=
-    COMPREPLY=()
-    while IFS=, read -r type value; do
-        case $type in
-            typed)
-                kept=$((${#value} - ${#current}))
-                [[ $kept -gt 0 && ${value:kept-1:1} == @ ]] && kept=$((kept - 1))
-                ;;
-            dir) compopt -o dirnames ;;
-            file) compopt -o default ;;
-            plain) COMPREPLY+=("$(printf %%q "${value:kept}")") ;;
-        esac
-    done < <(env COMP_LINE="${COMP_LINE:0:COMP_POINT}" %(complete_var)s=bash_complete "$1" 2>/dev/null)
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
-    return 0
-}
-
-complete -o nosort -F %(complete_func)s %(prog_name)s
-"""
-
-    def get_completion_args(self) -> tuple[list[str], str]:
-        line = os.environ["COMP_LINE"]
-        words = split_arg_string(line)[1:]
-        if not words or line[-1:].isspace():
-            return words, ""
-        return words[:-1], words[-1]
-
-    def complete(self) -> str:
-        return f"typed,{self.get_completion_args()[1]}\n{super().complete()}\n"
-
-
-@add_completion_class
-class ZshDirectories(ZshComplete):
-    """Leaves no blank after a name that ends in a slash: there is more to type."""
-
-    source_template = """\
-#compdef %(prog_name)s
-
-%(complete_func)s() {
-    local -a described directories response
-    local type value help
-    (( ! $+commands[%(prog_name)s] )) && return 1
-    response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT-1)) \\
-%(complete_var)s=zsh_complete %(prog_name)s 2>/dev/null)}")
-    for type value help in ${response}; do
-        case $type in
-            dir) _path_files -/ ;;
-            file) _path_files -f ;;
-            plain)
-                if [[ $value == */ ]]; then
-                    directories+=("$value")
-                elif [[ $help == _ ]]; then
-                    described+=("${value//:/\\:}")
-                else
-                    described+=("$value:$help")
-                fi ;;
-        esac
-    done
-    (( $#directories )) && compadd -U -V refs -S '' -a directories
-    (( $#described )) && _describe -V words described -U
-    return 0
-}
-
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-    %(complete_func)s "$@"
-else
-    compdef %(complete_func)s %(prog_name)s
-fi
-"""
-
-
-@click.command("completion", cls=Command)
-@click.argument("shell", type=click.Choice(["bash", "zsh"]))
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script for SHELL.
-
-    \b
-    Example: eval "$(c3 completion bash)"       in ~/.bashrc
-             eval "$(c3 completion zsh)"        in ~/.zshrc, after compinit
-    """
-    root = ctx.find_root()
-    program = root.info_name or ""
-    found = get_completion_class(shell)
-    assert found is not None, shell
-    click.echo(found(root.command, {}, program, f"_{program}_COMPLETE".upper()).source())
+Names = Iterable[tuple[str, str | None]]
+"""The names of a directory, those of directories with a slash at the end, and what is to say of them."""
 
 
 def complete_job(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
-    """Jobs, the newest first."""
+    """Jobs, the newest first, in each of the ways that c3fs.cli.jobref takes."""
+    return _jobs(incomplete, running=False)
 
-    async def jobs(registry: Registry) -> Items:
-        found = (job for job in await registry.jobs() if job.id.startswith(incomplete))
-        return [
-            CompletionItem(job.id, help=f"{job.project} {job.name} {job.state}") for job in islice(found, ITEMS_MAX)
-        ]
 
-    return _quietly(lambda settings: _with_registry(settings, jobs))
+def complete_running(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """The same of the jobs that have not ended."""
+    return _jobs(incomplete, running=True)
+
+
+def complete_tree(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:
+    """A job, or the ref of a whole tree."""
+    if not incomplete.startswith("/"):
+        return complete_job(ctx, parameter, incomplete)
+    return [_whole(item) for item in _below(incomplete, in_trees=False)]
 
 
 def complete_ref(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """The names below the last slash: of a namespace, or of a published tree."""
-    above, slash, _ = incomplete.rpartition("/")
-    if not slash:
-        return [CompletionItem("/")]
-
-    async def names(settings: Settings) -> Items:
-        paths = [f"{above}/{name}" for name in await _names(settings, above or "/")]
-        return [CompletionItem(path) for path in islice((p for p in paths if p.startswith(incomplete)), ITEMS_MAX)]
-
-    return _quietly(names)
+    return _below(incomplete, in_trees=True) if "/" in incomplete else [CompletionItem("/")]
 
 
 def complete_path(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> Items:
@@ -167,48 +65,93 @@ def complete_path(ctx: click.Context, parameter: click.Parameter, incomplete: st
     return [*tops, CompletionItem(incomplete, type="file")]
 
 
-def _quietly(work: Callable[[Settings], Awaitable[Items]]) -> Items:
-    try:
-        settings = find_settings()
-        return [] if settings is None else run_async(lambda: work(settings))
-    except (C3Error, OSError):
-        return []
+def complete_project(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """The names of projects."""
+
+    def projects(_settings: Settings, glance: Glance) -> Items:
+        return [CompletionItem(name) for name in glance.projects() if name.startswith(incomplete)]
+
+    return _quietly(projects)
 
 
-async def _with_registry(settings: Settings, work: Callable[[Registry], Awaitable[Items]]) -> Items:
-    from c3fs.cli.wiring import open_registry
+def _jobs(incomplete: str, *, running: bool) -> Items:
+    if incomplete.startswith("/"):
+        return [_whole(item) for item in _below(incomplete, in_trees=False) if _leads_to_job(item.value)]
+    if incomplete and LAST.startswith(incomplete):
+        return [CompletionItem(LAST, help="the newest job of this project")]
 
-    async with open_registry(settings, sweep=False) as registry:
-        return await work(registry)
+    def jobs(_settings: Settings, glance: Glance) -> Items:
+        found = glance.jobs(incomplete, ITEMS_MAX, running=running)
+        return [CompletionItem(job.id, help=_of(job)) for job in found]
+
+    return _quietly(jobs)
 
 
-async def _names(settings: Settings, place_text: str) -> list[str]:
-    """Directories end in a slash; what they are does not matter, as long as there is more to type."""
-    from c3fs.cli.browse import leaves, namespace_rows
-    from c3fs.cli.places import parse_place
+def _below(incomplete: str, *, in_trees: bool) -> Items:
+    above, _, begun = incomplete.rpartition("/")
+
+    def names(settings: Settings, glance: Glance) -> Items:
+        place = parse_place(above or "/")
+        found: Names
+        if isinstance(place, Namespace):
+            found = _named(glance, place, begun)
+        else:
+            manifest = glance.manifest(place) if in_trees and settings.has_cache else None
+            found = [] if manifest is None else run_async(lambda: _in_tree(settings, manifest, place.sub, begun))
+        fitting = ((name, about) for name, about in found if name.startswith(begun))
+        return [CompletionItem(f"{above}/{name}", help=about) for name, about in islice(fitting, ITEMS_MAX)]
+
+    return _quietly(names)
+
+
+def _named(glance: Glance, place: Namespace, begun: str) -> Names:
+    """The names in a namespace; those of jobs are of those with artifacts."""
+    match place.kind:
+        case "top":
+            return [(top.removeprefix("/"), None) for top in _TOPS]
+        case "projects":
+            return [(f"{name}/", None) for name in glance.projects()]
+        case "project":
+            return _in_project(glance, place.project or "")
+        case "datasets":
+            return [(f"{name}/", None) for name in glance.datasets(place.project)]
+        case "versions":
+            assert place.ref is not None
+            versions = [(f"@v{number}/", None) for number in glance.versions(place.ref)]
+            return [("@latest/", None), *versions] if versions else []
+        case _:
+            found = glance.artifacts(begun, ITEMS_MAX, project=place.project)
+            last = [] if place.project is None else [(f"{LAST}/", "the last that SUCCEEDED")]
+            return [*last, *((f"{job.id}/", _of(job)) for job in found)]
+
+
+def _in_project(glance: Glance, project: str) -> Names:
+    has = {
+        "data/": glance.datasets(project),
+        "jobs/": glance.jobs("", 1, project=project),
+        "source/": glance.versions(Ref("source", "source", project)),
+    }
+    return [(name, None) for name, what in has.items() if what]
+
+
+async def _in_tree(settings: Settings, manifest: Manifest, sub: tuple[bytes, ...], begun: str) -> Names:
+    from c3fs.cli.browse import leaves
     from c3fs.cli.plan import directory_at
-    from c3fs.cli.wiring import open_registry, reading
+    from c3fs.cli.wiring import reading
 
-    place = parse_place(place_text)
-    async with open_registry(settings, sweep=False) as registry:
-        if not isinstance(place, Ref):
-            rows = await namespace_rows(registry, place)
-            words = {"versions": ["@latest/"], "jobs": ["@last/"] if place.project else []}
-            return [*words.get(place.kind, []), *(f"{os.fsdecode(row.name)}/" for row in rows)]
-        manifest = await registry.manifest(place)
-    names: list[str] = []
-    if not settings.has_cache:
-        return names
-    async with reading(settings.storage) as reader:
-        tree = reader.view(manifest).tree
-        async for leaf in leaves(tree, await directory_at(tree, place.sub)):
-            names += [name for found in leaf if (name := _name(found.entry)) is not None]
-            if len(names) > ITEMS_MAX:
-                break
+    names: list[tuple[str, str | None]] = []
+    with trio.move_on_after(TREE_WITHIN):
+        async with reading(settings.storage) as reader:
+            tree = reader.view(manifest).tree
+            async for leaf in leaves(tree, await directory_at(tree, sub)):
+                found = (_typed(one.entry) for one in leaf)
+                names += [(name, None) for name in found if name is not None and name.startswith(begun)]
+                if len(names) > ITEMS_MAX:
+                    break
     return names
 
 
-def _name(entry: Entry) -> str | None:
+def _typed(entry: Entry) -> str | None:
     """None for what no shell lets one type."""
     try:
         name = entry.name.decode()
@@ -217,3 +160,32 @@ def _name(entry: Entry) -> str | None:
     if not name.isprintable():
         return None
     return f"{name}/" if isinstance(entry, Directory) else name
+
+
+def _of(job: Brief) -> str:
+    return f"{job.project} {job.name} {job.state}"
+
+
+def _whole(item: CompletionItem[str]) -> CompletionItem[str]:
+    """A ref that is meant as a whole: nothing is to be typed after it."""
+    place = item.value.removesuffix("/")
+    return CompletionItem(place, help=item.help) if isinstance(parse_place(place), Ref) else item
+
+
+def _leads_to_job(path: str) -> bool:
+    match path.removesuffix("/").split("/")[1:]:
+        case ["jobs", *_] | ["projects"] | ["projects", _] | ["projects", _, "jobs", *_]:
+            return True
+        case _:
+            return False
+
+
+def _quietly(work: Callable[[Settings, Glance], Items]) -> Items:
+    try:
+        settings = find_settings()
+        if settings is None:
+            return []
+        with open_glance(f"{settings.home}/registry.db") as glance:
+            return work(settings, glance)
+    except (C3Error, OSError):
+        return []

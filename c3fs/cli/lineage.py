@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from c3fs.cli import output
-from c3fs.cli.complete import complete_job
+from c3fs.cli.complete import complete_tree
 from c3fs.cli.exits import UsageError, run_async
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command, json_option
@@ -59,7 +59,7 @@ class Node:
 
 
 @click.command("lineage", cls=Command)
-@click.argument("job", metavar="JOB|REF", shell_complete=complete_job)
+@click.argument("job", metavar="JOB|REF", shell_complete=complete_tree)
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made from it.")
 @click.option("--depth", type=click.IntRange(1, 200), default=DEPTH, show_default=True, help="Generations.")

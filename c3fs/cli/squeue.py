@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from c3fs.cli import output
+from c3fs.cli.complete import complete_project
 from c3fs.cli.exits import UsageError, run_async
 from c3fs.cli.narrow import Priorities, fitted, terminal_width
 from c3fs.cli.program import Command, json_option
@@ -48,7 +49,7 @@ class States(click.ParamType[tuple[JobState, ...]]):
 
 @click.command("squeue", cls=Command)
 @click.option("-n", "count", type=click.IntRange(min=1), help=f"How many; {SHOWN} if not said, with --json all.")
-@click.option("--project", help="Only jobs of this project.")
+@click.option("--project", shell_complete=complete_project, help="Only jobs of this project.")
 @click.option("--state", "states", type=States(), multiple=True, help="Only jobs in this state, or STATE,STATE,…")
 @json_option
 def squeue(count: int | None, project: str | None, states: tuple[tuple[JobState, ...], ...], as_json: bool) -> None:

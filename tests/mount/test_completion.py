@@ -56,7 +56,9 @@ def bash(home: Home) -> Iterator[Bash]:
 
 
 def test_bash_completes_what_is_typed(home: Home, bash: Bash) -> None:
-    job = home.deploy("completed", "mkdir -p $C3_ARTIFACTS_DIR/deep; touch $C3_ARTIFACTS_DIR/deep/file")
+    script = "cd $C3_ARTIFACTS_DIR; mkdir -p deep 'two words' größe:x; touch deep/file 'two words/a file' größe:x/a=b"
+    job = home.deploy("completed", script)
+    made = f"/jobs/{job}/artifacts"
     for typed, completed in (
         ("c3 sho", "c3 show "),
         ("c3 show job_", f"c3 show {job} "),
@@ -64,7 +66,18 @@ def test_bash_completes_what_is_typed(home: Home, bash: Bash) -> None:
         ("c3 data ls /projects/completed/jobs/@l", "c3 data ls /projects/completed/jobs/@last/"),
         ("c3 data ls /projects/completed/jobs/@", "c3 data ls /projects/completed/jobs/@last/"),
         ("c3 data ls /projects/completed/source/@v", "c3 data ls /projects/completed/source/@v1/"),
-        (f"c3 data ls /jobs/{job}/artifacts/deep/", f"c3 data ls /jobs/{job}/artifacts/deep/file "),
+        (f"c3 data ls {made}/deep/", f"c3 data ls {made}/deep/file "),
+        (f"c3 data ls {made}/t", f"c3 data ls {made}/two\\ words/"),
+        (f"c3 data ls {made}/two\\ wor", f"c3 data ls {made}/two\\ words/"),
+        (f"c3 data ls {made}/two\\ words/", f"c3 data ls {made}/two\\ words/a\\ file "),
+        (f'c3 data ls "{made}/two wor', f'c3 data ls "{made}/two words/"'),
+        (f'c3 data ls "{made}/two words/', f'c3 data ls "{made}/two words/a file" '),
+        (f'c3 data ls {made}/"two wor', f'c3 data ls {made}/"two words/"'),
+        (f"c3 data ls {made}/gr", f"c3 data ls {made}/größe:x/"),
+        (f"c3 data ls {made}/größe:x/a", f"c3 data ls {made}/größe:x/a=b "),
+        (f"c3 show {made}/../..; c3 logs /jobs/", f"c3 show {made}/../..; c3 logs /jobs/{job} "),
+        ("c3 show @", "c3 show @last "),
+        ("c3 squeue --state=failed,run", "c3 squeue --state=failed,running "),
         ("c3 show nothing", "c3 show nothing"),
     ):
         # After Tab, the line is made an argument of echo: what bash shows while it completes moves the cursor about.

@@ -117,13 +117,13 @@ class _Run:
         return decide(self._result, self._uploaded)
 
     async def finish(self, outcome: Outcome, seconds: float) -> Job:
-        """Say it, record it, and clear up; the log is complete before the state is final."""
+        """Clear up, say it, and record it: killed at any point of this, the job is lost, and what it left is found.
+        What succeeded is stored by now."""
         is_kept = self._filled and outcome.state is not JobState.SUCCEEDED
-        report.end(self._log, outcome, seconds, self._workspace.workdir if is_kept else None)
-        job = await self._record(outcome)
         if not is_kept:
             await self._workspace.remove_workdir()
-        return job
+        report.end(self._log, outcome, seconds, self._workspace.workdir if is_kept else None)
+        return await self._record(outcome)
 
     async def _fill(self, job: Job) -> bool:
         await self._workspace.fill(self._checkout, job.source)

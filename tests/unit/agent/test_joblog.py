@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 from c3fs.agent.joblog import open_job_log
@@ -35,4 +36,20 @@ def test_an_existing_log_is_continued(tmp_path: Path) -> None:
     log = open_job_log(os.fsencode(path))
     log.line("after")
     assert path.read_text() == "before\nc3: after\n"
+    os.close(log.fileno())
+
+
+def test_a_disk_without_room_is_told_when_there_is_some_again(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = open_job_log(os.fsencode(path))
+    log.line("first")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (15, hard))  # of which the first line takes ten
+        log.line("in part only")
+        log.line("not at all")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    log.line("last")
+    assert path.read_bytes() == b"c3: first\nc3: i\nc3: lines that could not be written: 2\nc3: last\n"
     os.close(log.fileno())

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import trio
 
 from c3fs.agent.publication import PublishRequest
 from c3fs.core.job import JobState, Reason

@@ -77,7 +77,8 @@ class LocalCopying:
 
     async def send(self, target: Target, stage: Stage) -> Copied:
         if self.source.is_symlink:
-            output.note(f"{self.shown}: copied as the symlink it is; {self.shown}/ is the directory that it leads to")
+            name = output.quote(os.fsencode(self.shown))
+            output.note(f"{name}: copied as the symlink it is; {name}/ is the directory that it leads to")
         with progress(self.shown, self.totals.bytes) as advance:
             return await upload(
                 self.source.path,

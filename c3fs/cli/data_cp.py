@@ -24,7 +24,7 @@ Row = dict[str, object]
 
 
 @click.command("cp", cls=Command)
-@click.argument("sources", metavar="SRC...", nargs=-1, required=True, shell_complete=complete_path)
+@click.argument("sources", metavar="SRC...", nargs=-1, shell_complete=complete_path)
 @click.argument("destination", metavar="DST", shell_complete=complete_path)
 @click.option("--dry-run", is_flag=True, help="Only list what would be copied, as `SRC -> DST`, a file a line.")
 @click.option("--force", is_flag=True, help="Onto the local disk: also what is there already, same size and time.")
@@ -49,6 +49,8 @@ def cp(sources: tuple[str, ...], destination: str, dry_run: bool, force: bool, a
               c3 data cp labels.csv /datasets/mnist/train/
               c3 data cp /projects/demo/jobs/@last/checkpoints /datasets/base-model
     """
+    if not sources:
+        raise UsageError(f"missing DST: where {destination!r} is to go; see `c3 data cp --help`")
     planned = Planned(as_json=as_json) if dry_run else None
     if is_ref(destination):
         rows = _into(sources, destination, planned)

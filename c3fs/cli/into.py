@@ -57,7 +57,7 @@ async def plan_into(
             await copying.plan(os.fsencode(top), planned)
     files = sum(one.totals.files for one in copyings)
     size = sum(one.totals.bytes for one in copyings)
-    output.note(f"{target.text}: {output.counted(files, 'file')}, {format_size(size)} to copy")
+    output.note(f"{_quoted(target.text)}: {output.counted(files, 'file')}, {format_size(size)} to copy")
 
 
 async def _copying(stage: Stage, source: RefSource | LocalSource) -> Copying:
@@ -79,13 +79,13 @@ def _tell(copying: Copying, copied: Copied, path: Path, *, several: bool) -> Non
         output.note(f"warning: {warning}")
     if len(copied.warnings) > WARNINGS_SHOWN:
         output.note(f"and {len(copied.warnings) - WARNINGS_SHOWN} more warnings")
-    ref = _joined(copied.registration.manifest.ref, path)
+    ref = _quoted(_joined(copied.registration.manifest.ref, path))
     if not copied.registration.created:
         done = f"nothing changed: it is {ref}"
     else:
         totals, uploaded = copying.totals, format_size(copied.uploaded_bytes)
         done = f"{output.counted(totals.files, 'file')}, {format_size(totals.bytes)}; {uploaded} uploaded"
-    output.note(f"{copying.shown}: {done}" if several else done)
+    output.note(f"{_quoted(copying.shown)}: {done}" if several else done)
 
 
 def _row(copying: Copying, path: Path, copied: Copied, last: str) -> dict[str, object]:
@@ -102,3 +102,7 @@ def _row(copying: Copying, path: Path, copied: Copied, last: str) -> dict[str, o
 
 def _joined(ref: str, path: Path) -> str:
     return "/".join([ref, *map(os.fsdecode, path)])
+
+
+def _quoted(text: str) -> str:
+    return output.quote(os.fsencode(text))

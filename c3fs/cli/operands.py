@@ -83,6 +83,8 @@ def parse_source(text: str) -> RefSource | LocalSource:
 
 def _local(text: str) -> LocalSource:
     path = os.fsencode(text)
+    if not path:
+        raise UsageError("an empty path names nothing")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from c3fs.cli.output import counted, note
+from c3fs.cli.output import counted, note, quote
 from c3fs.cli.progress import progress
 from c3fs.cli.wiring import View
 from c3fs.core.directory import Directory
@@ -30,15 +30,17 @@ class How:
 
 
 async def copy(view: View, source: Side, parent: bytes, name: bytes, how: How) -> Downloaded:
-    """Whatever is at `source` as `name` in the existing directory `parent`; raises DownloadError and what reading
-    may."""
+    """Whatever is at `source` as `name` in the existing directory `parent` (empty: the current one).
+
+    Raises DownloadError and what reading may.
+    """
     directory = directory_of(source)
     if directory is not None:
         return await copy_directory(view, directory, os.path.join(parent, name), how)
     assert isinstance(source, Found)
     with progress(os.fsdecode(name), getattr(source.entry, "size", 0)) as advance:
         download = _download(view, advance, how)
-        await download.one(source, parent, name)
+        await download.one(source, parent or b".", name)
     return download.done
 
 
@@ -69,17 +71,18 @@ def report(done: Downloaded, where: bytes, *, dry_run: bool = False) -> None:
         parts.append(f"{counted(done.files, 'file')}, {format_size(done.bytes)}{' to copy' if dry_run else ''}")
     if done.intact:
         parts.append(f"{counted(done.intact, 'file')} there already and intact")
-    note(f"{os.fsdecode(os.path.normpath(where))}: {'; '.join(parts)}")
+    note(f"{quote(os.path.normpath(where))}: {'; '.join(parts)}")
 
 
 def tell_incomplete(manifest: Manifest, name: str) -> None:
     """On stderr, that there is not all in a tree that a job would have made."""
     if not manifest.complete:
-        note(f"{name}: incomplete, its job did not succeed; some files were not collected")
+        note(f"{quote(os.fsencode(name))}: incomplete, its job did not succeed; some files were not collected")
 
 
 def target_of(source: Side, last: str, destination: str, *, contents: bool) -> tuple[bytes, bytes]:
-    """(existing directory, name in it) that cp would copy `source` to; raises DownloadError.
+    """(existing directory, name in it) that cp would copy `source` to, the former empty for the current one; raises
+    DownloadError.
 
     As GNU cp has it: into DST when that is a directory, else as DST; a DST that ends in a slash must be a
     directory, but for a directory that is copied under a new name. With `contents` (SRC/.) the name is DST's own.
@@ -89,16 +92,24 @@ def target_of(source: Side, last: str, destination: str, *, contents: bool) -> t
     if not raw:
         raise DownloadError(b"''", "an empty path names nothing")
     if os.path.isdir(raw):
-        return os.path.split(os.path.realpath(raw)) if contents else (raw, os.fsencode(last))
+        return _named(raw) if contents else (raw, os.fsencode(last))
     bare = raw.rstrip(b"/") or b"/"
     if raw != bare and not is_directory:
         raise DownloadError(raw, "not a directory")
-    parent, name = os.path.split(os.path.abspath(bare))
-    if not os.path.isdir(parent):
+    parent, name = os.path.split(bare)
+    if not os.path.isdir(parent or b"."):
         raise DownloadError(parent, "no such directory; make it first")
     if is_directory and os.path.lexists(bare) and not os.path.isdir(bare):
         raise DownloadError(bare, "is not a directory, and a directory cannot replace it")
     return parent, name
+
+
+def _named(directory: bytes) -> tuple[bytes, bytes]:
+    """The parent and the name of an existing directory, which may be written as `.` or be behind a symlink."""
+    bare = directory.rstrip(b"/")
+    if os.path.islink(bare) or os.path.basename(bare) in (b"", b".", b".."):
+        bare = os.path.realpath(directory)
+    return os.path.split(bare)
 
 
 def _refuse_symlink(path: bytes) -> None:

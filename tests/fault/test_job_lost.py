@@ -1,0 +1,186 @@
+"""Agents that are killed, at each moment of a job's life: the next command finds the job and what it left."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from c3fs.fuse.mounts import list_mounts
+from tests.support import killed_program
+from tests.support.killed_program import MOMENTS
+from tests.support.programs import TIMEOUT, Home, Result, eventually, own_home
+
+pytestmark = pytest.mark.mounts
+
+RUNNER_MOMENTS = [name for name, moment in MOMENTS.items() if moment.killed == "runner"]
+STORED = ("registered", "before clearing up", "cleared up", "before the final state")
+LOST = "c3: FAILED (AGENT_LOST): the agent died; "
+SCRIPT = "cat /data/first/artifacts/x; (setsid nohup sleep 3000 &); echo begun; echo y > $C3_ARTIFACTS_DIR/y\n"
+
+
+class Stage:
+    """A home with one job that SUCCEEDED, and a project that consumes it."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.first = home.deploy("first", "echo x > $C3_ARTIFACTS_DIR/x")
+        datasets = f"datasets:\n  - ref: /jobs/{self.first}\n    mount: /data/first\n"
+        self.folder = home.project("second", f"script: run.sh\n{datasets}", SCRIPT)
+
+    def killed(self, moment: str, *arguments: str) -> Result:
+        """What `c3` leaves, it or its runner killed at the moment."""
+        done = subprocess.run(
+            [sys.executable, killed_program.__file__, moment, "c3", *arguments],
+            env=self.home.env,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def deploy_killed(self, moment: str) -> str:
+        """The id of a job whose runner has been killed at the moment."""
+        job_id = self.killed(moment, "deploy").ok().out.strip()
+        eventually("the runner is killed", lambda: not runners_of(job_id))
+        return job_id
+
+    def newest(self) -> dict[str, object]:
+        """By `c3 squeue`, which looks for lost jobs first."""
+        found: dict[str, object] = self.home.c3("squeue", "-n1", "--json").json[0]
+        return found
+
+    def directories(self) -> set[str]:
+        return set(os.listdir(self.home.root / "home" / "jobs"))
+
+    def log(self, job_id: str) -> list[str]:
+        return (self.home.root / "home" / "jobs" / job_id / "log").read_text().splitlines()
+
+    def assert_nothing_is_left(self, job_id: str) -> None:
+        assert not processes_of(job_id)
+        assert not [record for record in list_mounts() if self.first in record.source or job_id in record.mountpoint]
+        assert "work" not in os.listdir(self.home.root / "home" / "jobs" / job_id)
+        assert not Path("/data/first").exists()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    for home in own_home(tmp_path_factory.mktemp("lost")):
+        yield Stage(home)
+
+
+def processes_of(job_id: str) -> list[int]:
+    """Processes with the job's id in their command line or environment: its runner, sandbox, servers, script."""
+    return [pid for pid in _pids() if job_id.encode() in _text(pid, "cmdline") + _text(pid, "environ")]
+
+
+def runners_of(job_id: str) -> list[int]:
+    """Its runner, alive: one that was killed has no command line any more."""
+    return [pid for pid in _pids() if job_id.encode() in (words := _text(pid, "cmdline")) and b"runner" in words]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
+def _text(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("moment", [moment for moment in RUNNER_MOMENTS if moment != "final state"])
+def test_a_killed_runner(stage: Stage, moment: str) -> None:
+    job_id = stage.deploy_killed(moment)
+    job = stage.newest()
+    assert (job["job_id"], job["status"], job["reason"]) == (job_id, "FAILED", "AGENT_LOST")
+    stage.assert_nothing_is_left(job_id)
+    *_, last = stage.log(job_id)
+    stored = f"its artifacts were stored before, at /jobs/{job_id}"
+    said = stored if moment in STORED else "it stored no artifacts"
+    assert last == f"{LOST}{said}; the working directory is removed"
+    shown = stage.home.c3("data", "ls", f"/jobs/{job_id}/artifacts", code=0 if moment in STORED else 3)
+    assert shown.out == ("y\n" if moment in STORED else "")
+    before = stage.log(job_id)
+    assert stage.newest() == job
+    assert stage.log(job_id) == before
+
+
+def test_a_runner_that_is_killed_when_all_is_done(stage: Stage) -> None:
+    job_id = stage.deploy_killed("final state")
+    assert stage.newest()["status"] == "SUCCEEDED"
+    stage.assert_nothing_is_left(job_id)
+    assert stage.log(job_id)[-1].startswith("c3: SUCCEEDED after ")
+
+
+def test_a_deploy_that_is_killed_when_the_job_is_recorded(stage: Stage) -> None:
+    assert stage.killed("deploy, recorded", "deploy").code == -signal.SIGKILL
+    job = stage.newest()
+    assert (job["status"], job["reason"]) == ("FAILED", "AGENT_LOST")
+    assert stage.log(str(job["job_id"])) == [f"{LOST}it stored no artifacts; the working directory is removed"]
+
+
+def test_a_deploy_that_is_killed_when_the_runner_runs(stage: Stage) -> None:
+    assert stage.killed("deploy, runner started", "deploy").code == -signal.SIGKILL
+    eventually("the job ends by itself", lambda: stage.newest()["status"] == "SUCCEEDED")
+
+
+def test_a_deploy_that_is_killed_before_the_job_is_recorded(stage: Stage) -> None:
+    before, newest = stage.directories(), stage.newest()
+    assert stage.killed("deploy, before the directory", "deploy").code == -signal.SIGKILL
+    assert stage.directories() == before
+    assert stage.killed("deploy, directory made", "deploy").code == -signal.SIGKILL
+    (left,) = stage.directories() - before
+    assert stage.newest() == newest
+    assert left in stage.directories()  # it may be that of a job which is just being made
+    then = time.time() - 61
+    os.utime(stage.home.root / "home" / "jobs" / left, (then, then))
+    assert stage.newest() == newest
+    assert stage.directories() == before
+
+
+@pytest.mark.parametrize("finder", [name for name in MOMENTS if name.startswith("finder")])
+def test_a_finder_that_is_killed_is_followed_by_another(stage: Stage, finder: str) -> None:
+    job_id = stage.deploy_killed("script ended")
+    assert stage.killed(finder, "squeue").code == -signal.SIGKILL
+    assert stage.newest()["reason"] == "AGENT_LOST"
+    stage.assert_nothing_is_left(job_id)
+    assert [line for line in stage.log(job_id) if line.startswith(LOST)] == stage.log(job_id)[-1:]
+
+
+def test_two_finders_at_once_clear_once(stage: Stage) -> None:
+    job_id = stage.deploy_killed("before collecting")
+    command = [os.path.join(os.path.dirname(sys.executable), "c3"), "squeue", "-n1"]
+    finders = [subprocess.Popen(command, env=stage.home.env, stdout=subprocess.DEVNULL) for _ in range(4)]
+    assert [finder.wait(TIMEOUT) for finder in finders] == [0] * 4
+    assert stage.newest()["reason"] == "AGENT_LOST"
+    assert sum(line.startswith(LOST) for line in stage.log(job_id)) == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.campaign)])
+def test_killed_at_random_moments(stage: Stage, seed: int) -> None:
+    moments = random.Random(seed)
+    for _ in range(40 if seed == 3 else 2):
+        job_id = stage.home.c3("deploy", cwd=stage.folder).out.strip()
+        time.sleep(moments.uniform(0.0, 3.0))  # not for anything: it is the random moment
+        for runner in runners_of(job_id):
+            os.kill(runner, signal.SIGKILL)
+        eventually("the runner is gone", lambda job_id=job_id: not runners_of(job_id))
+        job = stage.newest()
+        assert (job["job_id"], job["status"], job["reason"]) in (
+            (job_id, "SUCCEEDED", None),
+            (job_id, "FAILED", "AGENT_LOST"),
+        )
+        stage.assert_nothing_is_left(job_id)
+        assert stage.log(job_id)[-1].startswith((LOST, "c3: SUCCEEDED after "))

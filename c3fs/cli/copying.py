@@ -11,7 +11,6 @@ from typing import Protocol
 import trio
 
 from c3fs.cli import localwalk, output, transfer
-from c3fs.cli.browse import leaves
 from c3fs.cli.landing import Thing
 from c3fs.cli.localwalk import Totals
 from c3fs.cli.operands import LocalSource, RefSource
@@ -21,7 +20,7 @@ from c3fs.cli.published import Published
 from c3fs.cli.wiring import Reading
 from c3fs.core.directory import Directory, File, LongFile
 from c3fs.data.copy import Copied, Origin, Target, copy_published, upload
-from c3fs.data.walk import directory_of
+from c3fs.data.walk import Entries, directory_of
 from c3fs.registry.base import Registry
 from c3fs.store.base import Store
 from c3fs.vfs.tree import DirectoryFacts, Tree
@@ -144,19 +143,22 @@ async def local_copying(source: LocalSource) -> LocalCopying:
 
 
 async def _files(tree: Tree, top: DirectoryFacts) -> AsyncGenerator[bytes]:
-    """The paths of all files and symlinks below; of a directory's own before those further down."""
-    waiting = [(b"", top)]
-    while waiting:
-        above, directory = waiting.pop()
-        below: list[tuple[bytes, DirectoryFacts]] = []
-        async for leaf in leaves(tree, directory):
-            for found in leaf:
-                path = _below(above, found.entry.name)
-                if isinstance(found.entry, Directory):
-                    below.append((path, found.facts()))
-                else:
-                    yield path
-        waiting.extend(reversed(below))
+    """The paths of all files and symlinks below, in the order in which they are copied."""
+    stack = [(b"", Entries(tree, top))]
+    while stack:
+        above, entries = stack[-1]
+        if entries.used_up:
+            await entries.load()
+        found = entries.head
+        if found is None:
+            stack.pop()
+            continue
+        entries.advance()
+        path = _below(above, found.entry.name)
+        if isinstance(found.entry, Directory):
+            stack.append((path, Entries(tree, found.facts())))
+        else:
+            yield path
 
 
 def _below(top: bytes, path: bytes) -> bytes:

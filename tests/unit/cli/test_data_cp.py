@@ -260,6 +260,9 @@ def test_a_dry_run_into_a_data_set(cli: Invoked, folder: Path) -> None:
         f"/jobs/{job}/a/link -> {SET}/a/link",
         f"/jobs/{job}/a/x -> {SET}/a/x",
     ]
+    whole = cli.c3("data", "cp", "--dry-run", f"/jobs/{job}", SET)
+    names = ["a/link", "a/x", "file", ODD]
+    assert whole.out == "".join(f"/jobs/{job}/{name} -> {SET}/{name}\n" for name in names)
     assert cli.c3("data", "cp", "--dry-run", f"/jobs/{job}/a/x", f"{SET}/y", "--json").json == [
         {"source": f"/jobs/{job}/a/x", "path": f"{SET}/y"}
     ]
@@ -315,17 +318,6 @@ def test_refused_with_one_line(
     assert len(cli.c3("data", "log", SET, "--json").json) == 1
 
 
-def test_an_unreadable_file_is_said(cli: Invoked, folder: Path) -> None:
-    (folder / "sub").chmod(0)
-    try:
-        if os.access(folder / "sub", os.R_OK):
-            pytest.skip("root reads everything")
-        for more in ((), ("--dry-run",)):
-            assert "sub: cannot be read: Permission denied" in cli.c3("data", "cp", "folder", SET, *more, code=8).err
-    finally:
-        (folder / "sub").chmod(0o755)
-
-
 @pytest.mark.namespaces
 def test_a_full_disk_is_said_and_the_copy_goes_on_elsewhere(cli: Invoked) -> None:
     job = cli.job({b"a": b"small", b"b": seeded(1, 3 << 20), b"c": b"after"})
@@ -334,8 +326,9 @@ def test_a_full_disk_is_said_and_the_copy_goes_on_elsewhere(cli: Invoked) -> Non
         'mount -t tmpfs -o size=1m tmpfs full && "$0" -c "from c3fs.cli.c3 import main; main()" data cp "$1" full/; '
         "echo $?; ls -A full"
     )
+    unshare = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--user", "--map-root-user"]
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, sys.executable, f"/jobs/{job}/."],
+        [*unshare, "sh", "-c", script, sys.executable, f"/jobs/{job}/."],
         cwd=cli.root, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout == "8\na\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import click
@@ -17,6 +18,7 @@ from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
 from c3fs.cli.squeue import colour_of
 from c3fs.cli.wiring import open_registry
+from c3fs.core.manifest import Manifest
 from c3fs.core.ref import Ref, parse_ref
 from c3fs.errors import JobNotFinishedError, JobNotFoundError, NotFoundError
 from c3fs.registry.base import Job, Registry
@@ -28,11 +30,12 @@ _BRANCHES: Final = {True: ("├── ", "└── ", "│   ", "    "), False:
 
 @dataclass(slots=True)
 class Node:
-    """A tree, and `job` that made it if one did. `around` are its inputs or its consumers; None of what is shown
-    elsewhere already, or too far away."""
+    """A tree, and `job` that made it if one did. `created` is when the job or the version was, if that is known.
+    `around` are its inputs or its consumers; None of what is shown elsewhere already, or too far away."""
 
     ref: Ref
     job: Job | None
+    created: datetime | None
     remark: str = ""
     around: list[Node] | None = field(default_factory=list["Node"])
 
@@ -44,7 +47,7 @@ class Node:
             "project": self.ref.project if job is None else job.project,
             "name": None if job is None else job.name,
             "status": None if job is None else str(job.state),
-            "created": None if job is None else output.iso(job.created),
+            "created": output.iso(self.created),
             "remark": self.remark or None,
             below: None if self.around is None else [node.to_json(below) for node in self.around],
         }
@@ -54,7 +57,9 @@ class Node:
         text = self.ref.head
         if job is not None:
             state = output.paint(str(job.state), colour_of(str(job.state)))
-            text += f"  {job.project}: {job.name}  {state}  {output.local(job.created)}"
+            text += f"  {job.project}: {output.printable(job.name)}  {state}"
+        if self.created is not None:
+            text += f"  {output.local(self.created)}"
         return f"{text}  ({self.remark})" if self.remark else text
 
 
@@ -150,10 +155,12 @@ class _Walk:
 
     async def _node(self, ref: Ref) -> Node:
         job = await self._job(ref)
+        manifest, remark = await self._manifest(ref)
+        created = job.created if job is not None else None if manifest is None else output.parse_iso(manifest.created)
         if str(ref) in self._seen:
-            return Node(ref, job, "shown elsewhere", None)
+            return Node(ref, job, created, "shown elsewhere", None)
         self._seen.add(str(ref))
-        return Node(ref, job, await self._remark(ref))
+        return Node(ref, job, created, remark)
 
     async def _job(self, ref: Ref) -> Job | None:
         if ref.kind != "job":
@@ -163,14 +170,15 @@ class _Walk:
         except JobNotFoundError:
             return None
 
-    async def _remark(self, ref: Ref) -> str:
+    async def _manifest(self, ref: Ref) -> tuple[Manifest | None, str]:
+        """And what is to be said of it."""
         try:
             manifest = await self._registry.manifest(ref)
         except JobNotFinishedError:
-            return ""
+            return None, ""
         except NotFoundError as error:
-            return str(error).partition(": ")[2]
-        return "" if manifest.complete else "incomplete"
+            return None, str(error).partition(": ")[2]
+        return manifest, "" if manifest.complete else "incomplete"
 
 
 def _drawn(nodes: list[Node]) -> Iterator[str]:

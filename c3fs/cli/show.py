@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Final
 
 import click
 
@@ -21,6 +22,9 @@ from c3fs.core.ref import Ref
 from c3fs.core.sizes import format_size
 from c3fs.errors import InvalidFormatError, JobNotFinishedError, NotFoundError
 from c3fs.registry.base import Job, Registry
+
+STATUS: Final = "Status"
+"""The line that has a colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ def _print(facts: Facts) -> None:
     lines = _lines(facts)
     width = max(len(label) for label, _ in lines) + 2
     for label, text in lines:
-        output.write(f"{label:{width}}{text}\n")
+        shown = output.paint(text, colour_of(str(facts.job.state))) if label == STATUS else output.printable(text)
+        output.write(f"{label:{width}}{shown}\n")
 
 
 def _lines(facts: Facts) -> list[tuple[str, str]]:
@@ -122,15 +127,16 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
         ("Job", job.id),
         ("Project", job.project),
         ("Name", job.name),
-        ("Status", _status(job)),
+        (STATUS, _status(job)),
         ("Created", output.local_seconds(job.created)),
     ]
     if job.started is not None:
-        lines.append(("Started", output.local_seconds(job.started)))
+        running = f" (running for {took(job)})" if job.finished is None else ""
+        lines.append(("Started", output.local_seconds(job.started) + running))
     if job.cancel_requested is not None:
-        lines.append(("Canceled", f"asked for {output.local_seconds(job.cancel_requested)}"))
+        lines.append(("Cancel", f"asked for on {output.local_seconds(job.cancel_requested)}"))
     if job.finished is not None:
-        after = "" if job.started is None else f" (after {took(job)})"
+        after = "" if job.started is None else f" (took {took(job)})"
         lines.append(("Finished", output.local_seconds(job.finished) + after))
     if facts.spec is not None and facts.spec.time is not None:
         lines.append(("Time limit", _clock(facts.spec.time)))
@@ -141,7 +147,7 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
         lines.append(("Output", ", ".join(paths)))
         lines += _labelled("Ignored", [f"{key}: {value}" for key, value in facts.spec.ignored.items()])
     lines.append(("Artifacts", _artifacts(facts)))
-    lines.append(("Log", facts.log))
+    lines.append(("Log", facts.log if os.path.exists(facts.log) else f"{facts.log} (not on this machine)"))
     if facts.workdir is not None:
         lines.append(("Directory", facts.workdir))
     return lines
@@ -155,7 +161,7 @@ def _status(job: Job) -> str:
     parts = [] if job.reason is None else [str(job.reason)]
     parts += [] if job.exit_code is None else [f"exit code {job.exit_code}"]
     more = f" ({', '.join(parts)})" if parts else ""
-    return output.paint(str(job.state), colour_of(str(job.state))) + more
+    return f"{job.state}{more}"
 
 
 def _input(row: dict[str, object]) -> str:

@@ -138,7 +138,7 @@ def test_show_tells_everything(cli: Invoked, record: Record) -> None:
     assert shown["Output"] == "$C3_ARTIFACTS_DIR, out"
     assert shown["Ignored"] == "gpu: l40"
     assert shown["Artifacts"] == f"/jobs/{job}: 3 files, 4.0 KiB"
-    assert shown["Log"].endswith(f"/jobs/{job}/log")
+    assert shown["Log"].endswith(f"/jobs/{job}/log (not on this machine)")
     found = cli.c3("show", job, "--json").json
     assert found["inputs"] == [{"ref": ref, "mount": "/data/d", "asked": "/datasets/d"}]
     assert found["artifacts"] == {"ref": f"/jobs/{job}", "files": 3, "bytes": 4096, "complete": True}
@@ -153,6 +153,7 @@ def test_show_says_why_there_are_no_artifacts(cli: Invoked, record: Record) -> N
         assert why in cli.c3("show", job).out
     assert "none: was deleted on 20" in cli.c3("show", removed).out
     assert "FAILED (SCRIPT_ERROR, exit code 3)" in cli.c3("show", failed).out
+    assert " (running for 0:00:0" in cli.c3("show", running).out
     assert cli.c3("show", failed, "--json").json["artifacts"] is None
 
 
@@ -177,13 +178,16 @@ def test_lineage_goes_both_ways(cli: Invoked, record: Record) -> None:
     assert "shown elsewhere" in lines[3]
     assert lines[-1].endswith("(has no artifacts)")
     down = cli.c3("lineage", "--down", ref).out
-    assert down.splitlines()[:2] == [ref, "consumed by:"]
+    assert [line.split("  ")[0] for line in down.splitlines()[:2]] == [ref, "consumed by:"]
     assert "made from" not in down
     up = cli.c3("lineage", "--up", f"/projects/p/jobs/{second}", "--json").json
     assert [node["ref"] for node in up["inputs"]] == [f"/jobs/{first}", ref]
     assert up["inputs"][0]["inputs"] == [{**up["inputs"][1], "remark": "shown elsewhere", "inputs": None}]
     assert "consumers" not in up
-    assert cli.c3("lineage", "--up", ref).out == f"{ref}\nmade from: nothing\n"
+    assert [node["created"] for node in up["inputs"]] == ["2026-11-23T10:01:00.000Z", "2026-01-02T03:04:05.678Z"]
+    alone = cli.c3("lineage", "--up", ref).out.splitlines()
+    assert alone[0].startswith(f"{ref}  2026-01-0")
+    assert alone[1:] == ["made from: nothing"]
     cli.c3("lineage", f"/jobs/{first}/out", code=2)
 
 

@@ -111,7 +111,7 @@ def test_logs_of_nobody(cli: Invoked) -> None:
     assert "no log on this machine" in cli.c3("logs", job).err
     assert "no such job" in cli.c3("logs", "job_1700000000000_zzzzzz", code=3).err
     assert "is not a job id" in cli.c3("logs", "jobs_1", code=2).err
-    assert "is not a job id" in cli.c3("pull", "job_1", code=2).err
+    assert "is not a job id" in cli.c3("pull", "jobs_1", code=2).err
     assert "no such job" in cli.c3("pull", "job_1700000000000_zzzzzz", code=3).err
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
-from c3fs.cli.balance import balance
-from c3fs.cli.cancel import cancel
-from c3fs.cli.data_cp import cp
-from c3fs.cli.data_diff import data_diff
-from c3fs.cli.data_du import du
-from c3fs.cli.data_log import log
-from c3fs.cli.data_ls import ls
-from c3fs.cli.data_rm import rm
-from c3fs.cli.deploy import deploy
-from c3fs.cli.lineage import lineage
-from c3fs.cli.logs import logs
+from c3fs.cli.imported import Imported
 from c3fs.cli.program import Group, run_program, version_option
-from c3fs.cli.pull import pull
-from c3fs.cli.quota import quota
 from c3fs.cli.shells import completion
-from c3fs.cli.show import show
-from c3fs.cli.squeue import squeue
+
+_COMMANDS: Final = {
+    "balance": "c3fs.cli.balance:balance",
+    "cancel": "c3fs.cli.cancel:cancel",
+    "deploy": "c3fs.cli.deploy:deploy",
+    "lineage": "c3fs.cli.lineage:lineage",
+    "logs": "c3fs.cli.logs:logs",
+    "pull": "c3fs.cli.pull:pull",
+    "quota": "c3fs.cli.quota:quota",
+    "show": "c3fs.cli.show:show",
+    "squeue": "c3fs.cli.squeue:squeue",
+}
+_DATA_COMMANDS: Final = {
+    "cp": "c3fs.cli.data_cp:cp",
+    "diff": "c3fs.cli.data_diff:data_diff",
+    "du": "c3fs.cli.data_du:du",
+    "log": "c3fs.cli.data_log:log",
+    "ls": "c3fs.cli.data_ls:ls",
+    "rm": "c3fs.cli.data_rm:rm",
+}
 
 
-@click.group("c3", cls=Group)
+@click.group("c3", cls=Group, commands=Imported(_COMMANDS))
 @version_option("c3")
 def c3() -> None:
     """Run batch jobs, and use what they produce.
@@ -40,7 +48,7 @@ def c3() -> None:
     """
 
 
-@c3.group("data", cls=Group)
+@c3.group("data", cls=Group, commands=Imported(_DATA_COMMANDS))
 def data() -> None:
     """List and copy the artifacts of jobs.
 
@@ -49,10 +57,7 @@ def data() -> None:
     """
 
 
-for command in (deploy, squeue, show, logs, cancel, lineage, pull, balance, quota, completion):
-    c3.add_command(command)
-for command in (ls, cp, rm, du, log, data_diff):
-    data.add_command(command)
+c3.add_command(completion)
 
 
 def main() -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
-from c3fs.cli.gc import gc
-from c3fs.cli.manifest import manifest
-from c3fs.cli.mount import mount
+from c3fs.cli.imported import Imported
 from c3fs.cli.program import Group, run_program, version_option
 from c3fs.cli.shells import completion
-from c3fs.cli.umount import mounts, umount
+
+_COMMANDS: Final = {
+    "gc": "c3fs.cli.gc:gc",
+    "manifest": "c3fs.cli.manifest:manifest",
+    "mount": "c3fs.cli.mount:mount",
+    "mounts": "c3fs.cli.umount:mounts",
+    "umount": "c3fs.cli.umount:umount",
+}
 
 
-@click.group("c3fs", cls=Group)
+@click.group("c3fs", cls=Group, commands=Imported(_COMMANDS))
 @version_option("c3fs")
 def c3fs() -> None:
     """Mount the artifacts of finished jobs, read-only and verified.
@@ -27,8 +34,7 @@ def c3fs() -> None:
     """
 
 
-for command in (mount, umount, mounts, manifest, gc, completion):
-    c3fs.add_command(command)
+c3fs.add_command(completion)
 
 
 def main() -> None:

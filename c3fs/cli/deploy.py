@@ -74,7 +74,7 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
     """
     settings = load_settings()
     spec = load_spec(path)
-    job = run_async(partial(_deploy, settings, spec))
+    job = run_async(partial(_deploy, settings, spec, told=following))
     if as_json:
         output.write_json({"id": job.id, "project": job.project, "name": job.name})
     else:
@@ -85,7 +85,8 @@ def deploy(path: str, following: bool, as_json: bool) -> int:
     return follow_new(settings, job, sys.stderr.fileno() if as_json else sys.stdout.fileno())
 
 
-async def _deploy(settings: Settings, spec: JobSpec) -> Job:
+async def _deploy(settings: Settings, spec: JobSpec, *, told: bool) -> Job:
+    """`told`: the log, which says what refs have come to, is going to be shown."""
     folder = os.path.dirname(spec.path)
     job_id = new_job_id(time.time_ns() // 1_000_000, secrets.randbelow)
     ignore = _check(settings, spec, folder, job_id)
@@ -95,8 +96,9 @@ async def _deploy(settings: Settings, spec: JobSpec) -> Job:
         spec = await freeze_refs(spec, registry)
         warnings = await check_refs(spec, registry)
         await _check_sub_paths(settings, spec, registry)
-        for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
-            output.note(line)
+        if not told:
+            for line in (*frozen(spec), *(f"warning: {warning}" for warning in warnings)):
+                output.note(line)
         source = await publish_source(settings, registry, spec.project, folder, ignore)
         warn_if_over(await registry.balance(lines=0))
         return await _begin(settings, registry, spec, source, job_id)

@@ -20,10 +20,14 @@ LINE_EVERY: Final = 10.0
 
 
 def publisher(settings: Settings, registry: Registry, log: JobLog) -> Publish:
-    """Publishes into the store of this machine, and tells the job log how far it is when that takes long."""
+    """Publishes into the store of this machine, and tells the job log how far it is when that takes long.
+
+    A store that has something, as the ledger says, and is gone, is not made anew: what was found there is not.
+    """
 
     async def run(request: PublishRequest) -> Publication:
         await tidy_store(settings.storage)
+        is_first = (await registry.balance(lines=0)).stored == 0
         done = await publish.publish_outputs(
             publish.PublishRequest(
                 ref=str(request.ref),
@@ -32,7 +36,7 @@ def publisher(settings: Settings, registry: Registry, log: JobLog) -> Publish:
                 complete=request.complete,
                 best_effort=request.best_effort,
             ),
-            open_store(settings.storage),
+            open_store(settings.storage, create=is_first),
             registry,
             now=lambda: datetime.now(UTC),
             progress=_lines(log, time.monotonic),

@@ -91,14 +91,14 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
         cache.close()
 
 
-def open_store(storage: Storage) -> Store:
-    """The store of this machine, its calls bounded and verified.
+def open_store(storage: Storage, *, create: bool = True) -> Store:
+    """The store of this machine, its calls bounded and verified; made if need be, and if it may `create` one.
 
     From the outside in: whoever asks has an answer within a bound; a blob that arrives corrupt is worth another try
     (`Retried` around `Verified`); who waits to try again occupies no place, nor does verifying (`Limited` below both);
     the inner deadline is that of one call under way, not of its waiting for a place.
     """
-    store = Deadline(DirectoryStore(storage.store), CALL_WITHIN)
+    store = Deadline(DirectoryStore(storage.store, create=create), CALL_WITHIN)
     return Deadline(Retried(Verified(Limited(store, CALLS_MAX)), Retry()), ANSWER_WITHIN)
 
 

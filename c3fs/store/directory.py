@@ -43,10 +43,15 @@ _FAN_OUT: Final = tuple(f"{number:02x}" for number in range(SHELVES))
 
 
 class DirectoryStore:
-    """Behind c3fs.store.base.Store and SweepableStore. The directory is made by the first put."""
+    """Behind c3fs.store.base.Store and SweepableStore. The directory is made by the first put, if it may `create`.
 
-    def __init__(self, path: str, *, threads: int = THREADS) -> None:
+    Whoever knows that there is a store lets nobody create another: a disk that is no longer mounted leaves an empty
+    directory behind, and what was found in the old one is not in the new one.
+    """
+
+    def __init__(self, path: str, *, create: bool = True, threads: int = THREADS) -> None:
         self._path = path
+        self._create = create
         self._writer = FileWriter()
         self._threads = trio.CapacityLimiter(threads)
 
@@ -112,6 +117,8 @@ class DirectoryStore:
                 self._keep(digest, data, left)
             except FileNotFoundError:
                 # The first put of all, or somebody has removed a directory.
+                if not self._create:
+                    raise
                 self._prepare()
                 self._keep(digest, data, left)
 

@@ -168,7 +168,7 @@ def test_two_finders_at_once_clear_once(stage: Stage) -> None:
     assert sum(line.startswith(LOST) for line in stage.log(job_id)) == 1
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=[pytest.mark.campaign, pytest.mark.timeout(900)])])
 def test_killed_at_random_moments(stage: Stage, seed: int) -> None:
     moments = random.Random(seed)
     for _ in range(40 if seed == 3 else 2):

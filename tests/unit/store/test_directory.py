@@ -79,6 +79,17 @@ async def test_directories_that_vanish_are_made_again(tmp_path: Path, gone: str)
 # --- temporary files -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("left", [[], [""], ["tmp"]])
+async def test_a_store_that_must_be_there_is_not_made_again(tmp_path: Path, left: list[str]) -> None:
+    root = tmp_path / "store"
+    for name in left:
+        (root / name).mkdir(parents=True)
+    store = DirectoryStore(str(root), create=False)
+    with pytest.raises(StoreRefusedError, match="the store's directory has been removed; bring it back"):
+        await store.put(DIGEST, DATA)
+    assert root.exists() == bool(left)
+
+
 async def test_what_killed_processes_left_is_not_seen_and_swept_when_it_is_old(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path / "store"))
     assert await store.sweep_temporary(0) == 0

@@ -30,7 +30,9 @@ STATE_COLOURS: Final = {
     JobState.CANCELED: output.YELLOW,
 }
 _HEADERS: Final = ("JOB ID", "PROJECT", "NAME", "STATUS", "REASON", "EXIT", "CREATED", "TIME")
-_PRIORITIES: Final = Priorities(cut=("NAME", "PROJECT"), leave_out=("EXIT", "CREATED", "REASON", "PROJECT", "NAME"))
+_PRIORITIES: Final = Priorities(
+    cut=("NAME", "PROJECT"), leave_out=("EXIT", "CREATED", "REASON", "PROJECT", "NAME", "TIME")
+)
 
 
 class States(click.ParamType[tuple[JobState, ...]]):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import Home, Result, eventually, own_home
+from tests.support.programs import BIN, TIMEOUT, Home, Result, eventually, own_home, runner_of
 
 pytestmark = pytest.mark.namespaces
 
@@ -71,6 +74,16 @@ def test_without_waiting(home: Home) -> None:
     told = home.c3("cancel", "--no-wait", job).out
     assert told.startswith(f"{job} is RUNNING, and is asked to end")
     eventually("it ends", lambda: status(home, job)["status"] == "CANCELED")
+
+
+def test_an_agent_that_dies_is_not_waited_for(home: Home) -> None:
+    job = start(home, "lost", "trap '' TERM; echo runs; while :; do sleep 0.1; done", "runs\n")
+    command = [os.path.join(BIN, "c3"), "cancel", job]
+    with subprocess.Popen(command, env=home.env, cwd=home.root, stdout=subprocess.PIPE, text=True) as cancel:
+        eventually("the agent knows", lambda: "somebody asked" in home.c3("logs", job).out)
+        os.kill(runner_of(job), signal.SIGKILL)
+        out, _ = cancel.communicate(timeout=TIMEOUT)
+    assert (out, cancel.returncode) == (f"{job} FAILED (AGENT_LOST)\n", 4)
 
 
 def test_passing_the_quota_warns_and_rejects_nothing(home: Home) -> None:

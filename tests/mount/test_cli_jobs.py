@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from c3fs.fuse.mounts import list_mounts
-from tests.support.programs import BIN, TIMEOUT, Home, eventually, own_home
+from tests.support.programs import BIN, TIMEOUT, Home, eventually, own_home, runner_of
 
 pytestmark = pytest.mark.mounts
 
@@ -29,18 +29,6 @@ def only(home: Home) -> dict[str, object]:
     """The one job there is."""
     (job,) = home.c3("squeue", "--json").json
     return job
-
-
-def runner_of(job_id: str) -> int:
-    """The process that runs the job."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"c3fs.cli.runner" in words and job_id.encode() in words:
-            return int(pid)
-    raise AssertionError(f"nobody runs {job_id}")
 
 
 def processes_with(word: str) -> list[str]:

@@ -127,6 +127,18 @@ def server_of(mountpoint: Path) -> int:
     raise AssertionError(f"nobody serves {mountpoint}")
 
 
+def runner_of(job_id: str) -> int:
+    """The process that runs the job."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"c3fs.cli.runner" in words and job_id.encode() in words:
+            return int(pid)
+    raise AssertionError(f"nobody runs {job_id}")
+
+
 def is_mounted(mountpoint: Path) -> bool:
     record = find_mount(str(mountpoint))
     return record is not None and record.fstype == FSTYPE

@@ -3,15 +3,15 @@
 What is where
 - `c3` and `c3fs` put the commands together; there is one file a command. `program` is what all commands share
   (`-v`, click's errors made ours), `exits` the one table from errors to exit codes and the guard around every
-  program, `settings` the one reader of the environment, `output` and `rows` how results look, `progress` how
-  long work does.
+  program, `settings` the one reader of the environment, `output`, `narrow` and `rows` how results look, `progress`
+  how long work does. `imported` loads a command when it is asked for.
 - `data cp` is `operands` (what SRC and DST mean), `transfer` (onto the disk, with pull), and `into` (a data set):
   `copying` are its two kinds of source, `landing` where they land, `localwalk` what there is to upload.
 - `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
 - `projectfile`, `ignore` and `source` read a project: its `.c3`, what of it a job does not get, its published folder.
   `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
 - `jobref` says which job a JOB argument means, `places` what a PATH of `c3 data` names, `trees` which published trees
-  that stands for, `complete` what Tab offers for either.
+  that stands for, `complete` what Tab offers for either, and `shells` how bash and zsh are told.
 - Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell
   that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
 
@@ -69,6 +69,11 @@ Coming live. The parent waits on a pipe for {"ready": true}, looks at the mount 
 with 0. The wait is bounded (30 s); on failure, timeout or Ctrl-C it ends the child, kills it if need be, and
 clears the mountpoint. A child that loses its parent in between mounts all the same: nobody is left waiting, and
 `c3fs mounts` shows it. A lock on the mount's log file keeps two `c3fs mount` of one mountpoint apart.
+
+Completion has 0.3 s until it is felt, so it loads neither SQLAlchemy (c3fs.registry.glance) nor commands that are not
+typed. Of a core it takes 0.21 to 0.30 s for jobs and refs, with 3 jobs as with 3,000, where it took 0.62 to 0.70 with
+both (medians of 15, in turn, on 2 cores under a load of 4); all that is left is starting Python, click and trio. It
+says nothing of errors, makes nothing, and does not look for lost jobs.
 
 Jobs that lost their agent are marked FAILED / AGENT_LOST by whatever command opens the registry next: the runner
 holds a lock in the job's directory as long as it lives, and a free lock under an unfinished job tells.

@@ -4,7 +4,7 @@
     schema      the tables                                   jobs        records and transitions
     refs        what a ref names                             consumed    what jobs consume: lineage
     manifests   registering, listing, removing               ledger      what an account stores and is charged
-    sweeps      what gc may delete
+    sweeps      what gc may delete                           glance      names alone, without SQLAlchemy: for completion
 
 What it decides: which transitions of a job happen, what a ref names, and what an account is charged. It holds no
 blob and fetches none: the inventory's rows come with the manifest.

@@ -1,6 +1,6 @@
 """The names in a registry that is a file, at a glance: for who has no time to load SQLAlchemy.
 
-A shell that completes a word waits for the answer. Loading SQLAlchemy takes 220 ms, all that is done here 2. So this
+A shell that completes a word waits for the answer, and most of that was for loading SQLAlchemy (c3fs.cli). So this
 repeats in plain SQL a few of the questions of c3fs.registry.base; a test asks both and compares. It reads only, makes
 no file, and knows one version of the tables: of another it says nothing.
 """

@@ -16,7 +16,7 @@ import pytest
 from c3fs.fuse.mounts import list_mounts
 from tests.support import killed_program
 from tests.support.killed_program import MOMENTS
-from tests.support.programs import TIMEOUT, Home, Result, eventually, own_home
+from tests.support.programs import TIMEOUT, Home, Result, eventually, own_home, processes_of, runners_of
 
 pytestmark = pytest.mark.mounts
 
@@ -77,27 +77,6 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     for home in own_home(tmp_path_factory.mktemp("lost")):
         yield Stage(home)
-
-
-def processes_of(job_id: str) -> list[int]:
-    """Processes with the job's id in their command line or environment: its runner, sandbox, servers, script."""
-    return [pid for pid in _pids() if job_id.encode() in _text(pid, "cmdline") + _text(pid, "environ")]
-
-
-def runners_of(job_id: str) -> list[int]:
-    """Its runner, alive: one that was killed has no command line any more."""
-    return [pid for pid in _pids() if job_id.encode() in (words := _text(pid, "cmdline")) and b"runner" in words]
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
-
-
-def _text(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
 
 
 @pytest.mark.parametrize("moment", [moment for moment in RUNNER_MOMENTS if moment != "final state"])

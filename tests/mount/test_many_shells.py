@@ -15,7 +15,7 @@ from c3fs.core.ref import parse_ref
 from c3fs.fuse.mounts import list_mounts
 from c3fs.registry.sql import SqlRegistry
 from c3fs.store.directory import DirectoryStore
-from tests.support.programs import BIN, TIMEOUT, Home, own_home
+from tests.support.programs import BIN, TIMEOUT, Home, own_home, processes_of
 
 pytestmark = pytest.mark.mounts
 
@@ -83,8 +83,10 @@ def test_many_shells_share_one_home(home: Home) -> None:
 
 
 def leave_nothing(home: Home) -> None:
-    """Of jobs that have ended: no mount, no working directory, no half-written blob."""
+    """Of jobs that have ended: no mount, no process, no working directory, no half-written blob, no complaint."""
     assert not [record for record in list_mounts() if record.mountpoint.startswith(f"{home.root}/")]
     for job in os.listdir(home.root / "home" / "jobs"):
         assert "work" not in os.listdir(home.root / "home" / "jobs" / job)
+        assert (home.root / "home" / "jobs" / job / "runner.log").read_bytes() == b""
+        assert processes_of(job) == []
     assert os.listdir(home.root / "home" / "store" / "tmp") == []

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from c3fs.agent.init import parents
 from c3fs.agent.protocol import End, MountStatistics
 from tests.support.programs import eventually
 from tests.support.requirements import ORDINARY_UID
@@ -259,6 +260,32 @@ def test_cancel_while_the_script_runs(job: Sandboxed) -> None:
     result = agent.result()
     assert (result.end, result.returncode) == (End.CANCELED, -15)
     assert result.mounts[0].statistics is not None
+
+
+@pytest.mark.parametrize("end", [End.CANCELED, End.TIMED_OUT])
+def test_daemons_die_with_a_script_that_is_ended(job: Sandboxed, end: End) -> None:
+    """Double forks, sessions of their own, deaf to SIGTERM and SIGHUP, and one that forks all the time."""
+    forks = "(setsid nohup bash -c 'trap \"\" TERM; while :; do (sleep 63 &); sleep 0.05; done' > nohup 2>&1 &)"
+    limit = 1.5 if end is End.TIMED_OUT else None
+    script = f"{DAEMON}\n{forks}\ntrap 'echo told' TERM; echo started; while :; do sleep 64 & wait; done"
+    agent = job.start(job.launch(script, {job.absent: "/jobs/a"}, time_limit=limit, grace=0.5))
+    agent.wait_for("started")
+    fds = open_pidfds(agent.descendants())
+    assert len(fds) >= 7  # sandbox, server, init, script, two daemons, and the one that forks
+    if end is End.CANCELED:
+        agent.process.send_signal(signal.SIGTERM)
+    result = agent.result()
+    assert (result.end, result.returncode) == (end, -9)
+    assert "told\n" in job.log
+    assert_ended(fds, within=0)
+    assert [pid for pid in parents() if working_directory(pid).startswith(job.workdir)] == []
+
+
+def working_directory(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:  # it has ended
+        return ""
 
 
 def test_cancel_reaches_what_is_stopped(job: Sandboxed) -> None:

@@ -115,6 +115,28 @@ def eventually(what: str, holds: Callable[[], bool], within: float = 20.0) -> No
         time.sleep(0.02)
 
 
+def processes_of(job_id: str) -> list[int]:
+    """Processes with the job's id in their command line or environment: its runner, sandbox, servers, script."""
+    return [pid for pid in _pids() if job_id.encode() in _text(pid, "cmdline") + _text(pid, "environ")]
+
+
+def runners_of(job_id: str) -> list[int]:
+    """The job's runner, alive: one that was killed has no command line any more."""
+    return [pid for pid in _pids() if job_id.encode() in (words := _text(pid, "cmdline")) and b"runner" in words]
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
+def _text(pid: int, name: str) -> bytes:
+    """Nothing when the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
 def server_of(mountpoint: Path) -> int:
     """The process that serves the mount: its command line ends with the mountpoint."""
     for pid in filter(str.isdigit, os.listdir("/proc")):

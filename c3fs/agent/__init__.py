@@ -51,6 +51,10 @@ An ordinary user's namespace maps that user alone: files of all others show as `
 Without namespaces (forbidden by the machine, and no data sets): init is a subreaper and finds the job's processes by
 their parents in /proc. With data sets: SandboxError, which names the setting.
 
-The registry's state is the last thing that changes; the log has said everything by then. A job whose artifacts are
-stored is never FAILED for what comes after (a quota that cannot be asked, a directory that cannot be removed).
+A full disk. A line that does not fit in the log is counted (`joblog`); the job's lock occupies some room, given back
+for the last lines and the transaction that records the end (`workspace.RESERVE`).
+
+The registry's state is the last thing that changes: by then the log has said everything, and what is to be removed is.
+A job whose artifacts are stored is never FAILED for what comes after (a quota that cannot be asked, a directory that
+cannot be removed).
 """

@@ -70,9 +70,13 @@ def clear(directory: str, job_id: str, *, stored: bool) -> None:
         return
     log = open_job_log(os.fsencode(f"{directory}/log"))
     try:
-        if not _wait_until_gone(directory, job_id):
+        gone = _wait_until_gone(directory, job_id)
+        if not gone:
             log.line(f"warning: processes of the job have not ended in {GONE_WITHIN:g} s")
-        removed = _unmount_all(directory, log) and _remove(f"{directory}/work", log)
+        # What still writes may be the agent itself, whose lock somebody has deleted.
+        removed = _unmount_all(directory, log) and gone and _remove(f"{directory}/work", log)
+        if os.path.lexists(f"{directory}/{LOCK}"):
+            os.truncate(f"{directory}/{LOCK}", 0)
         if not _is_ended(log):
             work = "removed" if removed else "kept"
             artifacts = f"its artifacts were stored before, at /jobs/{job_id}" if stored else "it stored no artifacts"

@@ -119,10 +119,10 @@ class _Run:
     async def finish(self, outcome: Outcome, seconds: float) -> Job:
         """Clear up, say it, and record it: killed at any point of this, the job is lost, and what it left is found.
         What succeeded is stored by now."""
-        is_kept = self._filled and outcome.state is not JobState.SUCCEEDED
-        if not is_kept:
+        if not self._filled or outcome.state is JobState.SUCCEEDED:
             await self._workspace.remove_workdir()
-        report.end(self._log, outcome, seconds, self._workspace.workdir if is_kept else None)
+        self._workspace.give_room()
+        report.end(self._log, outcome, seconds, self._workspace.kept)
         return await self._record(outcome)
 
     async def _fill(self, job: Job) -> bool:

@@ -1,6 +1,6 @@
 """The directory of one job on the machine that runs it.
 
-    <jobs>/<id>/lock        locked (flock) by the agent for its whole life: see `abandoned`
+    <jobs>/<id>/lock        locked (flock) by the agent for its whole life: see `abandoned`, and RESERVE
     <jobs>/<id>/log         the job log
     <jobs>/<id>/runner.log  what the agent's process itself prints, which is nothing
     <jobs>/<id>/script      the commands, when the job spec has them itself
@@ -31,6 +31,9 @@ from c3fs.errors import C3Error, ExecutionError
 from c3fs.fuse.mounts import list_mounts
 
 LOCK: Final = "lock"
+RESERVE: Final = 1 << 18
+"""Bytes that the lock occupies while the job has not ended: a script that fills the disk leaves no room to record how
+it ended, or to say so in the log. A transaction of the registry takes 30 KiB."""
 RUNNER_LOG: Final = "runner.log"
 
 
@@ -80,6 +83,15 @@ class Workspace:
         """What cannot be removed is said in the log, and stays."""
         await trio.to_thread.run_sync(self._remove)
 
+    @property
+    def kept(self) -> str | None:
+        """The working directory, if it is there."""
+        return self.workdir if os.path.isdir(self.workdir) else None
+
+    def give_room(self) -> None:
+        """Free the RESERVE, for what is written last."""
+        os.ftruncate(self.lock_fd, 0)
+
     def close(self) -> None:
         """Give the job up: from now on others may find it abandoned."""
         os.close(self.log.fileno())
@@ -111,6 +123,7 @@ def create_workspace(jobs_directory: str, job_id: str) -> Workspace:
         os.mkdir(directory, 0o700)
         lock_fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.posix_fallocate(lock_fd, 0, RESERVE)
         return Workspace(directory, lock_fd)
     except OSError as error:
         raise ExecutionError(f"cannot make the job's directory {directory}: {error.strerror}") from error

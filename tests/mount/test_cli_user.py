@@ -6,6 +6,7 @@ machine's own stays as it is.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -131,6 +132,25 @@ def test_what_cannot_be_read_of_a_project_is_one_error(user: User) -> None:
         f"c3: error: {place}/sub: {hint}",
         f"c3: error: {place}/.c3ignore:1: cannot be read: Permission denied",
     ]
+
+
+def test_a_store_that_may_not_be_written_to(user: User) -> None:
+    done = user.run(r"""
+    printf 'script: run.sh\n' > one/.c3
+    printf 'echo x > $C3_ARTIFACTS_DIR/x; chmod -R a-w $HOME/.local/share/c3/store; echo of the script\n' > one/run.sh
+    set +e
+    c3 deploy -f one; echo $?
+    chmod -R u+w .local/share/c3/store
+    cat .local/share/c3/jobs/*/work/artifacts/x
+    c3 squeue --json
+    """)
+    *log, code, kept, jobs = done.stdout.splitlines()
+    assert (code, kept) == ("1", "x"), done
+    assert "of the script" in log
+    (job,) = json.loads(jobs)
+    assert (job["status"], job["reason"], job["exit_code"]) == ("FAILED", "UPLOAD_ERROR", 0)
+    assert "Permission denied; give this user the right to read and write there" in done.stdout
+    assert f"c3: the working directory is kept: {user.base}/place/.local/share/c3/jobs/" in done.stderr
 
 
 def test_what_root_must_allow_is_said(user: User) -> None:

@@ -80,6 +80,11 @@ class Ended:
         return Path(found)
 
 
+def small_disk(path: Path, size: str) -> None:
+    path.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True, timeout=TIMEOUT)
+
+
 class Stage:
     """A home whose store is, with `tmpfs`, a file system of 2 MiB of its own."""
 
@@ -88,14 +93,12 @@ class Stage:
         self.store = home.root / "home" / "store"
         self._environment = {**home.env, "STORE": str(self.store), "AWAY": f"{self.store}-away"}
         if tmpfs:
-            self.store.mkdir(parents=True)
-            self.shell("mount -t tmpfs -o size=2m tmpfs $STORE")
-
-    def shell(self, command: str) -> None:
-        subprocess.run(["bash", "-c", command], env=self._environment, check=True, timeout=TIMEOUT)
+            small_disk(self.store, "2m")
 
     def run(self, ending: Ending, fault: str = "") -> Ended:
-        script = f"{MADE}{fault}\necho begun\n{ending.script}\n"
+        return self.run_script(f"{MADE}{fault}\necho begun\n{ending.script}\n", ending)
+
+    def run_script(self, script: str, ending: Ending) -> Ended:
         folder = self.home.project("p", f"script: run.sh\n{ending.spec}", script)
         with subprocess.Popen(
             [f"{BIN}/c3", "deploy", "-f"],
@@ -194,3 +197,20 @@ def test_a_script_that_does_not_succeed_and_a_store_that_fills_up(tmp_path: Path
         assert_ended(job, wanted)
         assert f"({wanted.state}, incomplete)" in stage.listed(job)
         assert stage.artifacts(job) == {"kept": b"kept\n"}
+
+
+@pytest.mark.parametrize("fill", ["cat /dev/zero > $C3_ARTIFACTS_DIR/large", "yes"])
+def test_a_script_that_fills_the_disk_of_everything(tmp_path: Path, fill: str) -> None:
+    """Its artifacts, or its log: there is room to say and to record how it ended."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a tmpfs")
+    small_disk(tmp_path / "root" / "home", "8m")
+    try:
+        with staged(tmp_path / "root") as stage:
+            job = stage.run_script(f"echo begun; {fill} || exit 3\n", ENDINGS["exit 3"])
+            record = job.record
+            assert (record["status"], record["reason"], record["exit_code"]) == ("FAILED", "SCRIPT_ERROR", 3)
+            assert job.log.splitlines()[-1].startswith("c3: FAILED (SCRIPT_ERROR) after ")
+            assert job.said.splitlines()[-1] == f"c3: the working directory is kept: {job.workdir}"
+    finally:
+        unmount(str(tmp_path / "root" / "home"), lazy=True)

@@ -139,6 +139,23 @@ def test_processes_that_print_to_the_log_are_waited_for(tmp_path: Path) -> None:
     assert log_of(workspace) == [LAST]
 
 
+def test_what_processes_still_write_into_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent whose lock somebody has deleted goes on for a while."""
+    monkeypatch.setattr("c3fs.agent.abandoned.GONE_WITHIN", 0.1)
+    workspace = make(tmp_path)
+    os.mkdir(workspace.workdir)
+    with subprocess.Popen(["sleep", "60"], stdout=workspace.log.fileno()) as left:
+        workspace.close()
+        clear(workspace.directory, ID, stored=False)
+        left.kill()
+    assert log_of(workspace) == [
+        "c3: warning: processes of the job have not ended in 0.1 s",
+        LAST.replace("removed", "kept"),
+    ]
+    assert os.path.isdir(workspace.workdir)
+    assert os.stat(f"{workspace.directory}/lock").st_size == 0
+
+
 def test_orphans_are_old_and_never_had_a_runner(tmp_path: Path) -> None:
     jobs = tmp_path / "jobs"
     workspace = make(tmp_path)

@@ -61,6 +61,12 @@ async def test_a_script_that_fails_is_uploaded_as_far_as_possible(bench: Bench) 
     assert bench.log[-1].startswith("c3: FAILED (SCRIPT_ERROR) after ")
 
 
+async def test_a_script_that_removes_its_working_directory(bench: Bench) -> None:
+    job = await bench.run_script("rm -r $C3_JOB_WORKDIR; exit 2")
+    assert ended(job) == (JobState.FAILED, Reason.SCRIPT_ERROR, 2)
+    assert not kept(bench)
+
+
 async def test_a_script_that_is_killed(bench: Bench) -> None:
     assert ended(await bench.run_script("kill -KILL $$")) == (JobState.FAILED, Reason.SCRIPT_ERROR, 137)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from c3fs.agent.workspace import Workspace, create_workspace
+from c3fs.agent.workspace import RESERVE, Workspace, create_workspace
 from c3fs.core.ref import Ref
 from c3fs.errors import ExecutionError, StoreUnavailableError
 from tests.support.sandboxes import run_as_ordinary_user
@@ -126,6 +126,14 @@ async def test_a_checkout_that_is_cancelled_leaves_nothing(tmp_path: Path) -> No
         await workspace.fill(wait, "/projects/p/source/@v3")
     assert scope.cancelled_caught
     assert sorted(os.listdir(workspace.directory)) == ["lock", "log"]
+    workspace.close()
+
+
+def test_there_is_room_for_what_is_written_last(tmp_path: Path) -> None:
+    workspace = make(tmp_path)
+    assert os.stat(f"{workspace.directory}/lock").st_blocks * 512 >= RESERVE
+    workspace.give_room()
+    assert os.stat(f"{workspace.directory}/lock").st_blocks == 0
     workspace.close()
 
 

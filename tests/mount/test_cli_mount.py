@@ -76,6 +76,16 @@ def test_what_a_name_means_is_frozen_when_it_is_mounted(home: Home, job: str, mn
     assert f"/jobs/{job}/out" in [row["ref"] for row in home.c3fs("mounts", "--json").json]
 
 
+def test_what_is_mounted_by_hand_is_not_deleted(home: Home, mnt: Path) -> None:
+    job = home.deploy("deleted", "echo 1 > $C3_ARTIFACTS_DIR/x")
+    home.c3fs("mount", f"/jobs/{job}/artifacts", str(mnt))
+    refused = home.c3("data", "rm", "-y", f"/projects/deleted/jobs/{job}", code=4)
+    assert refused.err == f"c3: error: /jobs/{job} is mounted at {mnt}; `c3fs umount {mnt}`, or --force\n"
+    assert (mnt / "x").read_text() == "1\n"
+    home.c3("data", "rm", "-y", "--force", f"/jobs/{job}")
+    assert "was deleted on" in home.c3fs("mount", f"/jobs/{job}", str(mnt), code=3).err
+
+
 def test_the_serving_process_is_small_and_holds_no_folder(home: Home, job: str, mnt: Path) -> None:
     home.c3fs("mount", f"/jobs/{job}", "mnt")
     pid = server_of(mnt)

@@ -61,3 +61,18 @@ def test_show_and_lineage_are_coloured(home: Home) -> None:
     assert "Status     \x1b[32mSUCCEEDED (exit code 0)\x1b[0m" in shown
     assert {line[9:11] for line in shown} == {"  "}
     assert "  \x1b[32mSUCCEEDED\x1b[0m  20" in on_terminal(home, 80, "lineage", job)[0]
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"\x03", 130), (b"y\n", 0)])
+def test_rm_asks_before_it_deletes(home: Home, answer: bytes, code: int) -> None:
+    folder = home.root / "kept"
+    folder.mkdir(exist_ok=True)
+    (folder / "file").write_text("content")
+    ref = home.c3("data", "cp", str(folder), "/datasets/asked/").out.strip()
+    with Terminal([os.path.join(BIN, "c3"), "data", "rm", ref], home.env, home.root) as terminal:
+        terminal.until("[y/N]")
+        terminal.type(answer)
+        assert terminal.ended() == code, terminal.shown
+    assert f"{ref}: 1 file, 7 B" in terminal.shown.decode()
+    left = home.c3("data", "log", "/datasets/asked", "--json", code=0 if code else 3)
+    assert not code or [row["ref"] for row in left.json] == [ref]

@@ -29,9 +29,12 @@ its mounts, and a FUSE connection whose server is gone fails instead of waiting.
 leaves no process and no mount. PDEATHSIG is sent when the forking *thread* ends: `launch` forks in trio's own.
 
     crash window                               what is left                         who finds it
+    deploy killed before the record            <jobs>/<id>, without record          abandoned, after a minute: removed
+    deploy killed before its runner runs       a record, the lock free              abandoned, cli.lost: AGENT_LOST
     agent killed before the sandbox's prctl    sandbox sees another parent, ends    -
     agent killed, any later moment             <jobs>/<id>, its lock free           abandoned, cli.lost: AGENT_LOST
     agent killed after the manifest is there   the same, artifacts visible          the same; the state says AGENT_LOST
+    whoever clears one away killed             the rest of it, its lock free        whoever looks next
     sandbox or init killed                     no result: FAILED, AGENT_ERROR       agent
 
 How the script ends is decided once, by the sandbox: `exited` when its main process had ended before the time limit

@@ -112,10 +112,10 @@ def to_json(job: Job) -> dict[str, object]:
 
 
 def took(job: Job) -> str:
-    """How long the job ran, or has been running."""
+    """How long the job ran, or has been running; nothing less than no time, when the clock was set back."""
     if job.started is None:
         return "-"
-    seconds = int(((job.finished or datetime.now(UTC)) - job.started).total_seconds())
+    seconds = max(0, int(((job.finished or datetime.now(UTC)) - job.started).total_seconds()))
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+from c3fs.cli.squeue import took
 from c3fs.core.job import JobState
 from tests.support.blobs import seeded
 from tests.support.invoked import Invoked
+from tests.support.records import EPOCH, make_job
 
 
 def test_squeue_filters(cli: Invoked) -> None:
@@ -119,3 +124,10 @@ def test_a_manifest_is_shown(cli: Invoked) -> None:
     job = cli.job({b"out": {b"a": b"1"}})
     assert cli.c3fs("manifest", f"/jobs/{job}/out").json["ref"] == f"/jobs/{job}"
     assert cli.c3fs("manifest", "--inventory", f"/jobs/{job}").out == ""
+
+
+def test_the_time_a_job_took() -> None:
+    job = replace(make_job(1), started=EPOCH, finished=EPOCH + timedelta(seconds=3723))
+    assert took(job) == "1:02:03"
+    assert took(replace(job, finished=EPOCH - timedelta(hours=2))) == "0:00:00"  # the clock was set back
+    assert took(replace(job, started=None)) == "-"

@@ -21,6 +21,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from itertools import groupby
 from threading import Event
 from typing import Final, TypeVar
@@ -36,6 +37,10 @@ from c3fs.store.shelf import delete_files, shelf_held
 
 THREADS: Final = 8
 """Calls at once. Four fill the disk (c3fs.store.blobfile); twice that for disks with a longer way."""
+
+CLEARING_UP: Final = 1.0
+"""Seconds in which a put that is cancelled takes its half-written file away, as it can unless the disk hangs: a process
+that is interrupted ends soon after, and its threads with it."""
 
 T = TypeVar("T")
 _TMP: Final = "tmp"
@@ -65,11 +70,17 @@ class DirectoryStore:
     async def put(self, digest: Digest, data: Buffer) -> None:
         """See c3fs.store.base. A file of the wrong size under that name is replaced.
 
-        When the call is cancelled, `data` may be read for a moment longer; changing it then does no harm.
+        When the call is cancelled, it waits CLEARING_UP at most for its file to be gone; after that `data` may be read
+        for a moment longer, and changing it then does no harm.
         """
         left = Event()
+        ended = _Ended()
         try:
-            await self._in_thread(lambda: self._put(digest, data, left.is_set))
+            await self._in_thread(ended.told_by(lambda: self._put(digest, data, left.is_set)))
+        except trio.Cancelled:
+            left.set()
+            await ended.wait(CLEARING_UP)
+            raise
         finally:
             left.set()
 
@@ -195,6 +206,32 @@ class DirectoryStore:
                 if _modified(path) < before:
                     removed += _remove(path)
         return removed
+
+
+class _Ended:
+    """Tells a task, which may have been cancelled, when the work that it gave to a thread has ended."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._event = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+
+    def told_by(self, work: Callable[[], T]) -> Callable[[], T]:
+        def run() -> T:
+            self._begun = True
+            try:
+                return work()
+            finally:
+                with suppress(trio.RunFinishedError):  # nobody waits any more
+                    self._token.run_sync_soon(self._event.set)
+
+        return run
+
+    async def wait(self, seconds: float) -> None:
+        """Also when cancelled; at once if the work never began."""
+        if self._begun:
+            with trio.CancelScope(deadline=trio.current_time() + seconds, shield=True):
+                await self._event.wait()
 
 
 def _modified(path: str) -> float:

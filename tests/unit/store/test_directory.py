@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from c3fs.core.digest import Digest
 from c3fs.core.span import BLOB_MAX
@@ -121,7 +122,7 @@ class Hanging(bytearray):
         return super().__len__()
 
 
-async def test_a_cancelled_put_returns_at_once_and_stores_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_put_returns_soon_and_stores_nothing(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path), threads=1)
     await store.put(Digest.of(b"other"), b"other")
     data = Hanging(DATA)
@@ -134,6 +135,26 @@ async def test_a_cancelled_put_returns_at_once_and_stores_nothing(tmp_path: Path
     data.released.set()
     # The store has one thread: this waits for it.
     assert await store.missing([DIGEST]) == {DIGEST}
+    assert temporary(tmp_path) == []
+
+
+async def test_a_cancelled_put_takes_its_file_away(tmp_path: Path) -> None:
+    """A process that is interrupted ends right after, and its threads with it."""
+    store = DirectoryStore(str(tmp_path))
+    data = Hanging(DATA)
+    scope = trio.CancelScope()
+
+    async def put() -> None:
+        with scope:
+            await store.put(DIGEST, data)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(put)
+        await trio.to_thread.run_sync(data.reached.wait)
+        scope.cancel()
+        await wait_all_tasks_blocked()
+        data.released.set()
+    assert scope.cancelled_caught
     assert temporary(tmp_path) == []
 
 

@@ -189,7 +189,8 @@ class Registry(Protocol):
     # --- storage
 
     async def usage(self, refs: Sequence[Ref]) -> Usage:
-        """Of the published trees that the frozen `refs` name; raises RefNotFoundError."""
+        """Of the published trees that the frozen `refs` name, also those of jobs that have not ended yet; raises
+        RefNotFoundError."""
         ...
 
     async def balance(self, lines: int = 10) -> Balance:

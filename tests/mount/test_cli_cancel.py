@@ -48,7 +48,7 @@ def daemons() -> list[str]:
 
 
 def test_a_cancel_ends_all_that_the_script_has_started(home: Home) -> None:
-    script = f"mkdir out; echo half > out/half; (setsid nohup {DAEMON} &) ; trap '' TERM; echo runs; {DAEMON}"
+    script = f"mkdir out; echo half > out/half; (setsid nohup {DAEMON} &) ; echo runs; {DAEMON}"
     job = start(home, "stubborn", script, "runs\n")
     assert len(daemons()) == 2
     assert home.c3("cancel", job).out == f"{job} CANCELED\n"

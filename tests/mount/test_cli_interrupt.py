@@ -110,7 +110,8 @@ def test_two_on_a_terminal_cancel_the_job(home: Home) -> None:
 
 
 def test_a_third_does_not_wait(home: Home) -> None:
-    script = "trap 'echo asked' TERM; echo begun; while true; do sleep 600 & wait; done\n"
+    linger = '(trap "" TERM; sleep 5)'
+    script = f"trap 'echo asked; {linger}; exit 1' TERM; echo begun; while true; do sleep 600 & wait; done\n"
     folder = home.project("stubborn", "script: run.sh\n", script)
     with start(FOLLOW, home, folder) as following:
         job_id = read_until(following, "begun")[0]

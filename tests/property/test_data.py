@@ -52,7 +52,7 @@ PAIRS = st.builds(paired, trees(), trees(), st.randoms(use_true_random=False))
 
 
 @given(PAIRS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_diff_is_that_of_the_directories(pair: tuple[Source, Source]) -> None:
     async def compare(base: Path) -> None:
         async with staged(base) as stage:
@@ -88,7 +88,7 @@ def graftings(draw: st.DrawFn) -> tuple[Source, Source, bytes, tuple[bytes, ...]
 
 
 @given(graftings())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=45, deadline=None)
 def test_a_graft_is_what_cp_makes(grafting: tuple[Source, Source, bytes, tuple[bytes, ...]]) -> None:
     source, other, name, path = grafting
 

@@ -193,7 +193,7 @@ VALID = valid()
 
 @pytest.mark.parametrize("decode", DECODERS)
 @given(data=st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_damage(decode: Callable[[bytes], Any], data: st.DataObject) -> None:
     encoding = bytearray(VALID[decode])
     assert accepted(decode, bytes(encoding)) is not None
@@ -260,7 +260,7 @@ def test_the_largest_inventory_part_fits_a_blob() -> None:
 
 
 @given(st.one_of(st.text(max_size=50), st.text(alphabet="/jobs_123.@v\n\x00", max_size=40).map("/jobs/".__add__)))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 def test_a_ref_parses_to_what_reads_the_same_or_is_refused(text: str) -> None:
     try:
         ref = parse_ref(text)

@@ -107,7 +107,7 @@ def _picked(visible: Iterable[str], pick: int) -> str:
 
 def test_the_ledger_follows_whatever_is_done() -> None:
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType] - hypothesis leaves its parameter bare
-        LedgerMachine, settings=settings(max_examples=30, stateful_step_count=12, deadline=None)
+        LedgerMachine, settings=settings(max_examples=16, stateful_step_count=12, deadline=None)
     )
 
 

@@ -48,7 +48,7 @@ def round_trip(source: Source) -> None:
 
 
 @given(trees())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_a_tree_comes_back_as_it_was(source: Source) -> None:
     round_trip(source)
 
@@ -62,7 +62,7 @@ def test_a_tree_comes_back_as_it_was_for_long(source: Source) -> None:
 
 
 @given(trees(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_times_are_no_part_of_the_root_digest(source: Source, draw: random.Random) -> None:
     with built(source) as base:
         before, _ = collected(base, "out")

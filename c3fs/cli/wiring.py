@@ -18,7 +18,7 @@ from c3fs.core.manifest import Manifest
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
 from c3fs.registry.base import Registry
-from c3fs.store.base import Store, SweepableStore
+from c3fs.store.base import STALE, Store, SweepableStore
 from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.limited import Limited
@@ -36,8 +36,6 @@ ANSWER_WITHIN: Final = 60.0
 EIO, and a job UPLOAD_ERROR."""
 FLUSH_WITHIN: Final = 10.0
 """Seconds for what was fetched last to be cached, when a process ends; another may keep the cache's lock."""
-STALE: Final = 3600.0
-"""Seconds after which a half-written blob has no writer any more."""
 
 
 class View(NamedTuple):

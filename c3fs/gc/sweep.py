@@ -10,7 +10,7 @@ import trio
 
 from c3fs.gc.lease import CLOCKS, Clock, Lease
 from c3fs.registry.base import Registry
-from c3fs.store.base import SHELVES, StoredBlob, SweepableStore
+from c3fs.store.base import SHELVES, STALE, StoredBlob, SweepableStore
 
 GRACE: Final = 24 * 3600.0
 """Seconds for which a blob that nothing names yet is kept: longer than an upload takes."""
@@ -20,8 +20,6 @@ BATCH: Final = 1_000
 """Blobs condemned at a time."""
 SETTLE_WITHIN: Final = 10.0
 """Seconds for the last word of a gc that is cancelled; a sweep that is not settled ends by time."""
-STALE: Final = 3600.0
-"""Seconds after which a half-written blob has no writer any more."""
 
 
 @dataclass(slots=True)

@@ -8,24 +8,24 @@
 
 A decorator is a store over a store and adds that one thing. They stack as (outermost first)
 
-    Deadline(Retried(Limited(Deadline(Verified(Counted(store)), one try)), policy), altogether)
+    Deadline(Retried(Verified(Limited(Deadline(Counted(store), one call)))), altogether)
 
 - Retried over Verified: corrupt bytes may have been corrupted on their way, so they are asked for again.
-- Limited under Retried: a call that pauses between two tries leaves its place to others.
-- A deadline for one try under Limited: waiting for a place is not the store being slow, and a hung call
+- Limited under both: a call that pauses between two tries, or is being verified, leaves its place to others.
+- A deadline for one call under Limited: waiting for a place is not the store being slow, and a hung call
   frees its place. One for everything on top: a reader waits no longer, however long the queue.
 - Counted at the bottom: what crossed the wire, retries and corrupt blobs included.
 
 Invariants
 - A name in a store stands for a whole blob, or for none: no reader sees a put half done, whichever of the two
   processes dies when. What a store answers is trusted by nobody above Verified all the same.
-- Identical puts are idempotent and may race; none is an error and none waits for the other. So nothing is
-  locked: who publishes asks what is missing and puts that.
+- Identical puts are idempotent and may race; none is an error and none waits for the other: who publishes asks what is
+  missing and puts that. Only deleting excludes others, for some files of one shelf (c3fs.store.shelf).
 - What has been put, or was found there by `missing`, survives a power cut (c3fs.store.directory).
 - gc lists and deletes by a protocol of its own (`base.SweepableStore`), which decorators of readers need not know. That
   a blob which was found is not deleted before it is named is no store's business (c3fs.gc); a store promises that a
   deletion which was cancelled, or slept, undoes nothing that it has answered since (c3fs.store.shelf).
-- Cancelling a call never leaves something half done and never waits for a disk that hangs.
+- Cancelling a call never leaves something half done, and waits a second at the most for a disk that hangs.
 
 Failure: BlobMissingError and StoreRefusedError are permanent, StoreUnavailableError, DeadlineError and
 BlobCorruptError may be retried. A local disk's errors are mapped in one table (`oserrors`). What no retry mends

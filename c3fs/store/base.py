@@ -63,6 +63,10 @@ class Deleted:
     bytes: int
 
 
+STALE: Final = 3600.0
+"""Seconds after which a half-written blob has no writer any more: a put that is alive takes seconds."""
+
+
 class SweepableStore(Protocol):
     """A store as gc sees it. Readers and publishers need none of it.
 

@@ -12,9 +12,9 @@ from c3fs.core.digest import Digest
 from c3fs.core.ref import parse_ref
 from c3fs.errors import StoreUnavailableError, SweptError
 from c3fs.gc.lease import SHARE, Lease, time_with_sleep
-from c3fs.gc.sweep import BATCH, STALE, SWEEP_SECONDS, GcRequest, Swept, Tally, sweep_store
+from c3fs.gc.sweep import BATCH, SWEEP_SECONDS, GcRequest, Swept, Tally, sweep_store
 from c3fs.registry.base import Registry
-from c3fs.store.base import SHELVES, Deleted
+from c3fs.store.base import SHELVES, STALE, Deleted
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.memory import MemoryStore
 from tests.support.records import make_manifest, open_registry

@@ -17,7 +17,7 @@ from c3fs.cli.exits import run_async
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.progress import LINE_EVERY
 from c3fs.cli.settings import Settings, load_settings, wants_no_colour
-from c3fs.cli.wiring import open_registry, open_sweepable_store
+from c3fs.cli.wiring import open_sweep_registry, open_sweepable_store
 from c3fs.core.sizes import format_size
 from c3fs.gc.sweep import GcRequest, Swept, Tally, sweep_store
 from c3fs.store.base import SHELVES
@@ -55,7 +55,7 @@ def gc(dry_run: bool, grace: str, as_json: bool) -> None:
 
 
 async def _sweep(settings: Settings, request: GcRequest, show: Callable[[Swept], None]) -> Swept:
-    async with open_registry(settings) as registry:
+    async with open_sweep_registry(settings) as registry:
         return await sweep_store(request, open_sweepable_store(settings.storage), registry, progress=show)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -17,7 +17,7 @@ from c3fs.cli.settings import Settings, Storage
 from c3fs.core.manifest import Manifest
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
-from c3fs.registry.base import Registry
+from c3fs.registry.base import Registry, SweepRegistry
 from c3fs.store.base import STALE, Store, SweepableStore
 from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.directory import DirectoryStore
@@ -26,6 +26,9 @@ from c3fs.store.retried import Retried, Retry
 from c3fs.store.verified import Verified
 from c3fs.vfs.filesystem import FileSystem
 from c3fs.vfs.tree import Tree
+
+if TYPE_CHECKING:
+    from c3fs.registry.sql import SqlRegistry
 
 CALLS_MAX: Final = 8
 """Calls to the store at once: twice what prefetching uses (fetch.prefetcher), so a reader finds a place."""
@@ -115,14 +118,23 @@ async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGener
     """The registry. Jobs whose agent died are cleared away and marked first, so that nobody sees them run; `sweep`
     is False for the agent itself."""
     from c3fs.cli.lost import mark_lost_jobs, remove_orphans
-    from c3fs.registry.sql import SqlRegistry
 
-    registry = SqlRegistry.open(settings.registry_url)
-    try:
+    with _open_sql_registry(settings) as registry:
         if sweep:
             await mark_lost_jobs(registry)
             if settings.has_jobs:
                 await remove_orphans(registry, settings.jobs_directory)
         yield registry
-    finally:
-        registry.close()
+
+
+@asynccontextmanager
+async def open_sweep_registry(settings: Settings) -> AsyncGenerator[SweepRegistry]:
+    """The registry as gc sees it."""
+    with _open_sql_registry(settings) as registry:
+        yield registry
+
+
+def _open_sql_registry(settings: Settings) -> SqlRegistry:
+    from c3fs.registry.sql import SqlRegistry
+
+    return SqlRegistry.open(settings.registry_url)

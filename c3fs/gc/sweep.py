@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from c3fs.gc.lease import CLOCKS, Clock, Lease
-from c3fs.registry.base import Registry
+from c3fs.registry.base import SweepRegistry
 from c3fs.store.base import SHELVES, STALE, StoredBlob, SweepableStore
 
 GRACE: Final = 24 * 3600.0
@@ -66,7 +66,7 @@ class GcRequest:
 async def sweep_store(
     request: GcRequest,
     store: SweepableStore,
-    registry: Registry,
+    registry: SweepRegistry,
     *,
     progress: Callable[[Swept], None] | None = None,
 ) -> Swept:
@@ -86,7 +86,7 @@ async def sweep_store(
 
 
 class _Sweeper:
-    def __init__(self, request: GcRequest, store: SweepableStore, registry: Registry) -> None:
+    def __init__(self, request: GcRequest, store: SweepableStore, registry: SweepRegistry) -> None:
         self._request = request
         self._store = store
         self._registry = registry

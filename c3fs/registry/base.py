@@ -20,7 +20,8 @@ class Job:
     `spec` is the job spec as JSON (core.jobspec); `directory` the job's own directory on the machine that
     runs it (log, working directory). `inputs` are the frozen refs of what it mounts, in the order of its spec, and
     `source` that of its project folder: what it consumed, whatever is published later. `cancel_requested` is when
-    somebody asked for its end.
+    somebody asked for its end. `agent` is who has taken the job from the queue of a control plane; it is None, and
+    `directory` says something, where jobs run on the machine that deploys them.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Job:
     inputs: tuple[str, ...] = ()
     source: str | None = None
     cancel_requested: datetime | None = None
+    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +203,12 @@ class Registry(Protocol):
         """In bytes, at least 0."""
         ...
 
-    # --- gc, for all accounts together
+
+class SweepRegistry(Protocol):
+    """A registry as gc sees it: that of one account, whose blobs have a store of their own."""
 
     async def named(self, digests: Collection[Digest]) -> set[Digest]:
-        """Those of `digests` that a manifest of any account names."""
+        """Those of `digests` that a manifest of the account names."""
         ...
 
     async def condemn(self, digests: Collection[Digest], seconds: float) -> Sweep:

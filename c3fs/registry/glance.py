@@ -19,7 +19,7 @@ from c3fs.core.manifest import Manifest, decode_manifest
 from c3fs.core.ref import Ref
 from c3fs.errors import StoreUnavailableError
 
-TABLES: Final = 2
+TABLES: Final = 3
 """The version of c3fs.registry.schema that this can read."""
 ACCOUNT: Final = "local"
 LOCK_WAIT_S: Final = 0.2

@@ -64,7 +64,7 @@ def register(connection: Connection, account: str, entry: Entry, now: datetime) 
     frozen = entry.ref if entry.ref.kind == "job" else replace(entry.ref, version=f"v{version}")
     manifest = msgspec.structs.replace(entry.manifest, ref=str(frozen))
     manifest_id = _insert(connection, account, entry, version, manifest)
-    if swept_since(connection, manifest_id, entry.mark):
+    if swept_since(connection, account, manifest_id, entry.mark):
         raise SweptError(str(entry.ref))
     delta = new_bytes(connection, account, manifest_id)
     charge(connection, account, _ledger_ref(frozen), delta, stored, now)

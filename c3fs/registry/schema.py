@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of these tables. Any change of them is a new version."""
 
 DEFAULT_ACCOUNT: Final = "local"
@@ -92,6 +93,13 @@ jobs = Table(
     Column("started", UtcTime),
     Column("finished", UtcTime),
     Column("cancel_requested", UtcTime),
+    # Of a job that was taken from the queue: the agent's name, the request that took it, and until when it is that
+    # agent's. None of a job that runs where it was deployed.
+    Column("agent", String(200)),
+    Column("attempt", String(64)),
+    Column("lease_until", UtcTime),
+    # Bytes of its log that are here.
+    Column("log_size", BigInteger, nullable=False, default=0),
     Index("jobs_by_time", "account", "created", "id"),
     Index("jobs_by_project", "account", "project", "created", "id"),
     Index("jobs_by_state", "account", "state", "created", "id"),
@@ -163,9 +171,11 @@ sweeps = Table(
     "sweeps",
     metadata,
     Column("id", _Id, primary_key=True),
+    Column("account", String(64), ForeignKey("accounts.name"), nullable=False),
     # Until then its gc may delete what it condemned, unless it has settled it before.
     Column("expires", UtcTime, nullable=False),
     Column("settled", Boolean, nullable=False),
+    Index("sweeps_by_account", "account", "id"),
 )
 
 condemned = Table(
@@ -174,5 +184,73 @@ condemned = Table(
     Column("digest", LargeBinary(32), primary_key=True),
     Column("sweep", _Id, ForeignKey("sweeps.id"), primary_key=True, autoincrement=False),
     Index("condemned_by_sweep", "sweep"),
+    sqlite_with_rowid=False,
+)
+
+deposits = Table(
+    "deposits",
+    metadata,
+    # A blob that was put past the control plane and found there, with the SHA-256 that the store has checked.
+    Column("account", String(64), ForeignKey("accounts.name"), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+job_logs = Table(
+    "job_logs",
+    metadata,
+    Column("job", String(32), ForeignKey("jobs.id"), primary_key=True),
+    # Of its first byte.
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("piece", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("account", String(64), ForeignKey("accounts.name"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("created", UtcTime, nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("account", String(64), primary_key=True),
+    Column("user", String(64), primary_key=True),
+    # core.access.EVERY is all projects.
+    Column("project", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    ForeignKeyConstraint(["account", "user"], ["users.account", "users.name"], ondelete="CASCADE"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    # What lists and logs call it; no secret.
+    Column("id", String(16), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("label", Text, nullable=False),
+    # SHA-256 of the key; the key itself is nowhere.
+    Column("secret", LargeBinary(32), nullable=False, unique=True),
+    Column("created", UtcTime, nullable=False),
+    Column("expires", UtcTime),
+    Column("revoked", UtcTime),
+    ForeignKeyConstraint(["account", "user"], ["users.account", "users.name"], ondelete="CASCADE"),
+    Index("keys_by_user", "account", "user"),
+)
+
+job_tokens = Table(
+    "job_tokens",
+    metadata,
+    # SHA-256 of the token, which is good as long as the job has not ended.
+    Column("secret", LargeBinary(32), primary_key=True),
+    Column("job", String(32), ForeignKey("jobs.id"), nullable=False),
+    Index("job_tokens_by_job", "job"),
     sqlite_with_rowid=False,
 )

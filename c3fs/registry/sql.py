@@ -111,7 +111,7 @@ class SqlRegistry:
 
     async def mark(self) -> int:
         now = self._now()
-        return await self._read(lambda connection: sweeps.mark(connection, now))
+        return await self._read(lambda connection: sweeps.mark(connection, self._account, now))
 
     async def register(
         self, manifest: Manifest, blobs: Sequence[tuple[Digest, int]], *, mark: int, onto: int | None = None
@@ -157,11 +157,11 @@ class SqlRegistry:
         await self._write(lambda connection: ledger.set_quota(connection, self._account, quota))
 
     async def named(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._read(lambda connection: sweeps.named(connection, digests))
+        return await self._read(lambda connection: sweeps.named(connection, self._account, digests))
 
     async def condemn(self, digests: Collection[Digest], seconds: float) -> Sweep:
         now = self._now()
-        return await self._write(lambda connection: sweeps.condemn(connection, digests, seconds, now))
+        return await self._write(lambda connection: sweeps.condemn(connection, self._account, digests, seconds, now))
 
     async def settle(self, sweep: Sweep) -> None:
         await self._write(lambda connection: sweeps.settle(connection, sweep))

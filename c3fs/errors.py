@@ -92,6 +92,7 @@ class RefNotFoundError(NotFoundError):
     def __init__(self, ref: str, why: str = "no such ref") -> None:
         super().__init__(f"{ref}: {why}")
         self.ref = ref
+        self.why = why
 
 
 class JobNotFoundError(NotFoundError):

@@ -52,27 +52,32 @@ async def run_job(
     workspace: Workspace,
     machine: Machine,
     cancel: trio.Event,
+    on_told: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
 ) -> Job:
-    """Run the PENDING job `job_id` in `workspace`, which is locked, and return its final record.
+    """Run the job `job_id`, PENDING or taken from a queue, in `workspace`, which is locked; return its final record.
 
     The job ends in a final state whatever happens; the job log says how it came to it. Setting `cancel` ends it: the
     checkout of its project, the script while it runs, the upload after that. Cancelling this call kills what runs and
     makes the job CANCELED. Raises what the registry raises when it does not take the final state (the job is then
-    `abandoned`).
+    `abandoned`). `on_told` is awaited when the log has said everything, and only the record's state is to change.
     """
     run = _Run(job_id, registry, checkout, publish, workspace, machine, cancel)
-    try:
-        job = await registry.move_job(job_id, JobState.SCHEDULING)
-    except IllegalTransitionError:
-        return await registry.job(job_id)  # canceled before it began
+    job = await registry.job(job_id)
+    if job.state is JobState.PENDING:
+        try:
+            job = await registry.move_job(job_id, JobState.SCHEDULING)
+        except IllegalTransitionError:
+            return await registry.job(job_id)  # canceled before it began
+    elif job.state is not JobState.SCHEDULING:
+        return job
     started = trio.current_time()
     try:
         outcome = await run.outcome(job)
     except BaseException:
         with trio.CancelScope(shield=True):
-            await run.finish(run.interrupted(), trio.current_time() - started)
+            await run.finish(run.interrupted(), trio.current_time() - started, on_told)
         raise
-    return await run.finish(outcome, trio.current_time() - started)
+    return await run.finish(outcome, trio.current_time() - started, on_told)
 
 
 class _Run:
@@ -116,13 +121,14 @@ class _Run:
             return Outcome(JobState.CANCELED, None, None, "the agent was interrupted")
         return decide(self._result, self._uploaded)
 
-    async def finish(self, outcome: Outcome, seconds: float) -> Job:
+    async def finish(self, outcome: Outcome, seconds: float, on_told: Callable[[], Awaitable[None]]) -> Job:
         """Clear up, say it, and record it: killed at any point of this, the job is lost, and what it left is found.
         What succeeded is stored by now."""
         if not self._filled or outcome.state is JobState.SUCCEEDED:
             await self._workspace.remove_workdir()
         self._workspace.give_room()
         report.end(self._log, outcome, seconds, self._workspace.kept)
+        await on_told()
         return await self._record(outcome)
 
     async def _fill(self, job: Job) -> bool:

@@ -131,6 +131,12 @@ class Cache:
             self._pending += len(data)
             self._wake()
 
+    async def keep(self, digest: Digest, data: Buffer) -> None:
+        """As `put`, and waits for room instead of dropping it; while `run` runs, and not when there is no cache."""
+        while self._environment is not None and self._pending + len(data) > PENDING_MAX:
+            await self.flush()
+        self.put(digest, data)
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit what is put, and end idle transactions, until cancelled; then commit what is left, within a bound."""
         task_status.started()

@@ -28,6 +28,7 @@ Exit codes
     7    damaged: a blob is missing or corrupt, a directory or manifest malformed
     8    this machine: no permission, disk full, a setting that cannot be used
     9    a job could not be started or followed
+    10   the control plane does not let this key do that, or there is none
     70   a defect of c3fs; run again with -v and report it
     130  Ctrl-C
     141  whoever read our output has closed it (`c3 … | head`)

@@ -10,7 +10,7 @@ import trio
 from c3fs.cli import output
 from c3fs.cli.complete import complete_running
 from c3fs.cli.exits import NOT_YET, OK, run_async
-from c3fs.cli.follow import LOOK_EVERY
+from c3fs.cli.joblogs import LOOK_EVERY
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.lost import mark_if_lost
 from c3fs.cli.program import Command, json_option

@@ -17,6 +17,7 @@ from typing import Final, TypeVar, cast
 import trio
 
 from c3fs.errors import (
+    AccessError,
     BlobError,
     C3Error,
     CacheError,
@@ -49,6 +50,7 @@ UNAVAILABLE: Final = 6
 DAMAGED: Final = 7
 LOCAL: Final = 8
 RUNNER: Final = 9
+DENIED: Final = 10
 DEFECT: Final = 70
 INTERRUPTED: Final = 128 + signal.SIGINT
 PIPE_CLOSED: Final = 128 + signal.SIGPIPE
@@ -73,6 +75,7 @@ CODES: Final[dict[type[BaseException], int]] = {
     MountError: MOUNT,
     SandboxError: MOUNT,
     ExecutionError: RUNNER,
+    AccessError: DENIED,
     C3Error: RUNNER,
     KeyboardInterrupt: INTERRUPTED,
     BrokenPipeError: PIPE_CLOSED,

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Final
 
 import trio
 
 from c3fs.cli import output
 from c3fs.cli.exits import DIFFERENT, INTERRUPTED, OK, run_async
 from c3fs.cli.interrupts import interrupts, leave_on, tell
+from c3fs.cli.joblogs import Log
 from c3fs.cli.lost import mark_if_lost
 from c3fs.cli.settings import Settings
 from c3fs.cli.squeue import took
-from c3fs.cli.wiring import open_registry
+from c3fs.cli.wiring import open_log, open_registry
 from c3fs.core.job import FINAL, JobState
 from c3fs.registry.base import Job, Registry
-
-LOOK_EVERY: Final = 0.1
-"""Seconds between looks at the log and the job: soon enough to seem at once, and a millisecond of work each."""
-_PIECE: Final = 1 << 16
-
-
-class LogReader:
-    """The log from its beginning, or from `offset` bytes on, wherever its end is by now. There may be none yet."""
-
-    def __init__(self, path: str, offset: int = 0) -> None:
-        self._path = path
-        self._offset = offset
-        self._descriptor: int | None = None
-
-    def __enter__(self) -> LogReader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-
-    def read(self) -> bytes:
-        """What comes next, if there is anything."""
-        if self._descriptor is None:
-            try:
-                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                return b""
-        data = os.pread(self._descriptor, _PIECE, self._offset)
-        self._offset += len(data)
-        return data
 
 
 def follow_new(settings: Settings, job: Job, descriptor: int) -> int:
@@ -61,7 +30,7 @@ def follow_new(settings: Settings, job: Job, descriptor: int) -> int:
         return INTERRUPTED
     reason = "" if ended.reason is None else f" ({ended.reason})"
     output.note(f"{ended.id} {ended.state}{reason} in {took(ended)}")
-    if os.path.isdir(workdir := f"{ended.directory}/work"):
+    if ended.directory and os.path.isdir(workdir := f"{ended.directory}/work"):
         output.note(f"the working directory is kept: {workdir}")
     return OK if ended.state is JobState.SUCCEEDED else DIFFERENT
 
@@ -74,31 +43,32 @@ async def _follow_new(settings: Settings, job: Job, descriptor: int) -> Job | No
     """The job as it ended; None when the user has left."""
     ended = None
     with interrupts() as received:
-        async with open_registry(settings) as registry, trio.open_nursery() as nursery:
+        async with open_registry(settings) as registry, open_log(settings, job) as log, trio.open_nursery() as nursery:
             nursery.start_soon(leave_on, received, registry, job, nursery.cancel_scope)
-            ended = await follow(registry, job, f"{job.directory}/log", descriptor)
+            ended = await follow(registry, job, log, descriptor)
             nursery.cancel_scope.cancel()
     return ended
 
 
-async def follow(registry: Registry, job: Job, path: str, descriptor: int, offset: int = 0) -> Job:
-    """Copy the log at `path`, from `offset` on, to `descriptor` until the job has ended; the job as it is then.
+async def follow(registry: Registry, job: Job, log: Log, descriptor: int, offset: int = 0) -> Job:
+    """Copy the log, from `offset` on, to `descriptor` until the job has ended; the job as it is then.
 
-    The state is asked before the log is read: what was written before the job ended is read after that. A job whose
-    agent dies meanwhile is marked lost, which is its end.
+    The state is asked before the log is read: what was written before the job ended is read after that. A job of this
+    machine whose agent dies meanwhile is marked lost, which is its end; of others the control plane does that.
 
     It is written in a thread, which is left behind when this is cancelled: who reads our output may have stopped.
     """
     output.flush()
-    with LogReader(path, offset) as log:
-        while True:
-            job = await registry.job(job.id)
-            while data := log.read():
-                await trio.to_thread.run_sync(write_all, descriptor, data, abandon_on_cancel=True)
-            if job.state in FINAL:
-                return job
+    while True:
+        job = await registry.job(job.id)
+        ended = job.state in FINAL
+        while data := await log.read(offset, wait=not ended):
+            await trio.to_thread.run_sync(write_all, descriptor, data, abandon_on_cancel=True)
+            offset += len(data)
+        if ended:
+            return job
+        if job.directory:
             await mark_if_lost(registry, job)
-            await trio.sleep(LOOK_EVERY)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import Final
 
 import click
 
 from c3fs.cli import output
 from c3fs.cli.complete import complete_job
 from c3fs.cli.exits import INTERRUPTED, OK, run_async
-from c3fs.cli.follow import LogReader, follow, tell_detached, write_all
+from c3fs.cli.follow import follow, tell_detached, write_all
+from c3fs.cli.joblogs import Log, log_path
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command
 from c3fs.cli.settings import load_settings
-from c3fs.cli.wiring import open_registry
+from c3fs.cli.wiring import open_log, open_registry
 from c3fs.core.job import FINAL
-
-_PIECE: Final = 1 << 16
+from c3fs.registry.base import Job
 
 
 @click.command("logs", cls=Command)
@@ -41,51 +40,31 @@ def logs(name: str, following: bool, lines: int | None) -> int:
 
 async def _print(name: str, lines: int | None, *, following: bool) -> int:
     """The exit code."""
-    async with open_registry(load_settings()) as registry:
+    settings = load_settings()
+    async with open_registry(settings) as registry:
         job = await find_job(registry, name)
-        path = os.path.join(job.directory, "log")
-        offset = 0 if lines is None else start_of_tail(path, lines)
-        if following:
+        async with open_log(settings, job) as log:
+            offset = 0 if lines is None else await log.tail(lines)
+            if not following:
+                _tell_missing(job)
+                await _copy(log, offset)
+                return OK
             try:
-                await follow(registry, job, path, sys.stdout.fileno(), offset)
+                await follow(registry, job, log, sys.stdout.fileno(), offset)
             except KeyboardInterrupt:
                 if job.state in FINAL:
                     raise
                 tell_detached(job)
                 return INTERRUPTED
-            return OK
-    _copy(path, offset)
     return OK
 
 
-def start_of_tail(path: str, lines: int) -> int:
-    """Where in the file its last `lines` lines begin; 0 if it has no more, or is not there."""
-    try:
-        with open(path, "rb") as file:
-            end = at = file.seek(0, os.SEEK_END)
-            wanted = lines
-            if lines == 0:
-                return end
-            while at > 0:
-                size = min(at, _PIECE)
-                at -= size
-                file.seek(at)
-                piece = file.read(size)
-                if at + size == end and not piece.endswith(b"\n"):
-                    wanted -= 1  # the last line has no end yet
-                here = size
-                while (here := piece.rfind(b"\n", 0, here)) >= 0:
-                    if wanted == 0:
-                        return at + here + 1
-                    wanted -= 1
-    except FileNotFoundError:
-        pass
-    return 0
-
-
-def _copy(path: str, offset: int) -> None:
-    if not os.path.exists(path):
+def _tell_missing(job: Job) -> None:
+    if job.directory and not os.path.exists(path := log_path(job)):
         output.note(f"no log on this machine: {path} is missing")
-    with LogReader(path, offset) as log:
-        while data := log.read():
-            write_all(sys.stdout.fileno(), data)
+
+
+async def _copy(log: Log, offset: int) -> None:
+    while data := await log.read(offset, wait=False):
+        write_all(sys.stdout.fileno(), data)
+        offset += len(data)

@@ -17,7 +17,7 @@ from c3fs.cli.settings import Settings, Storage
 from c3fs.core.manifest import Manifest
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
-from c3fs.registry.base import Registry, SweepRegistry
+from c3fs.registry.base import Job, Registry, SweepRegistry
 from c3fs.store.base import STALE, Store, SweepableStore
 from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.directory import DirectoryStore
@@ -28,6 +28,7 @@ from c3fs.vfs.filesystem import FileSystem
 from c3fs.vfs.tree import Tree
 
 if TYPE_CHECKING:
+    from c3fs.cli.joblogs import Log
     from c3fs.registry.sql import SqlRegistry
 
 CALLS_MAX: Final = 8
@@ -138,3 +139,12 @@ def _open_sql_registry(settings: Settings) -> SqlRegistry:
     from c3fs.registry.sql import SqlRegistry
 
     return SqlRegistry.open(settings.registry_url)
+
+
+@asynccontextmanager
+async def open_log(settings: Settings, job: Job) -> AsyncGenerator[Log]:
+    """The log of a job."""
+    from c3fs.cli.joblogs import LocalLog, log_path
+
+    with LocalLog(log_path(job)) as log:
+        yield log

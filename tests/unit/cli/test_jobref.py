@@ -10,7 +10,7 @@ import pytest
 import trio
 from msgspec import structs
 
-from c3fs.cli.logs import start_of_tail
+from c3fs.cli.joblogs import start_of_tail
 from c3fs.core.job import JobState, Reason
 from c3fs.core.jobfile import parse_job_spec
 from c3fs.core.jobspec import encode_job_spec

@@ -1,154 +1,119 @@
-"""A SQLite file under SQLAlchemy: connections, transactions, waiting for locks, and its errors as ours.
+"""A database under SQLAlchemy: transactions, tried again where that may help, and its errors as ours.
 
-Synchronous: for worker threads. Every transaction says beforehand whether it writes. A writer takes SQLite's
-write lock at once (BEGIN IMMEDIATE): it waits there for the others, and never finds in the middle that what it
-has read is out of date. A reader sees the state at its first SELECT and waits for nobody (WAL).
+    engines    what is different        sqlite, postgres    of these two
+
+Synchronous: for worker threads. Every transaction says beforehand whether it writes. A reader sees one state of the
+database; a writer that has locked what it changes sees what those before it committed (see the package's notes).
 """
 
 from __future__ import annotations
 
-import os
 import random
-import sqlite3
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar, cast
+from typing import Final, Self, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+import anyio
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
 
-from c3fs.errors import C3Error, SettingsError, StoreRefusedError, StoreUnavailableError
+from c3fs.errors import C3Error, SettingsError, StoreUnavailableError
+from c3fs.registry.engines import Engines
+from c3fs.registry.sqlite import SCHEME, sqlite_engines
 
 T = TypeVar("T")
 
-CONNECTIONS: Final = 4
-"""Of one process; SQLite has one writer at a time anyway."""
 LOCK_WAIT_S: Final = 10.0
-"""How long SQLite itself waits for a lock. A commit takes a millisecond, a register of 100,000 blobs a second."""
-TRIES: Final = 3
-"""SQLite gives some locks up without waiting (while another process recovers or resets the log), and its wait
-is not fair: a second and third turn."""
-_PAUSE_S: Final = 0.1
-
-_SCHEME: Final = "sqlite:///"
-_PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    # The log is cut to this after a large transaction instead of staying as large as it ever was.
-    "journal_size_limit=16777216",
-)
-
-_PRIMARY: Final = 0xFF
-"""Extended codes say more in the bits above."""
-_RETRIED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_FULL: Final = "free some space there, or choose another C3_HOME"
-REFUSED: Final[dict[int, str]] = {
-    sqlite3.SQLITE_NOTADB: "it is no registry; move it elsewhere, or choose another C3_HOME",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; put back a copy, or move it elsewhere to begin a new one",
-    sqlite3.SQLITE_CANTOPEN: "give this user the right to read and write there, or choose another C3_HOME",
-    sqlite3.SQLITE_READONLY: "give this user the right to write there, or choose another C3_HOME",
-    sqlite3.SQLITE_PERM: "give this user the right to write there, or choose another C3_HOME",
-    sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,
-}
-"""What no second try mends, with what does; by SQLite's extended code or, for all of a kind, its primary one.
-Everything else may pass."""
+"""How long the database itself waits for a lock. A commit takes a millisecond, a register of 100,000 blobs a second."""
+_POSTGRESQL: Final = "postgresql://"
 
 
 class Database:
-    """One SQLite file. Any number of threads may use it; no process may across a fork."""
+    """One database. Any number of threads may use it; no process may across a fork.
 
-    def __init__(self, path: str, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
-        self.path = path
-        # Waiting for one of its connections is bounded like waiting for a lock.
-        self._engine = create_engine(
-            URL.create("sqlite", database=path),
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=TRIES * lock_wait_s,
-        )
-        self._writing = self._engine.execution_options(c3fs_begin="BEGIN IMMEDIATE")
-        _configure(self._engine, lock_wait_s)
+    `threads` bounds the calls that are under way at once, for whoever makes them in worker threads.
+    """
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self.threads = anyio.CapacityLimiter(engines.connections)
+
+    @classmethod
+    def open(cls, url: str, *, lock_wait_s: float = LOCK_WAIT_S) -> Self:
+        """The database at `sqlite:////absolute/path` or `postgresql://user:password@host:port/name`. Connects only
+        when it is used. Raises SettingsError, which shows no password."""
+        if url.startswith(_POSTGRESQL):
+            from c3fs.registry.postgres import postgres_engines
+
+            return cls(postgres_engines(url, lock_wait_s))
+        if not url.startswith(SCHEME) and "@" in url:
+            raise SettingsError(f"not the address of a registry; it looks like {_POSTGRESQL}user:password@host/name")
+        return cls(sqlite_engines(url, lock_wait_s))
 
     def __repr__(self) -> str:
-        return f"<Database {self.path}>"
+        return f"<Database {self.name}: {self.threads.borrowed_tokens:g} calls>"
+
+    @property
+    def name(self) -> str:
+        """Its address, for messages: without a password."""
+        return self._engines.name
+
+    @property
+    def advice(self) -> str:
+        """What to do, other than mending it, when it cannot be used."""
+        return self._engines.advice
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, which sees one state of the database. See `write` for errors."""
-        return self._run(self._engine, work)
+        return self._run(self._engines.reading, work, work)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], repeated: Callable[[Connection], T] | None = None) -> T:
         """What `work` returns, in one transaction: committed and on the disk, or not there at all.
 
-        `work` may be run more than once. Raises StoreUnavailableError when the database stays locked,
-        StoreRefusedError when it cannot be used, and what `work` raises.
+        `work` may be run more than once. When the connection is lost at COMMIT, and so nobody knows whether that
+        happened, `repeated` is run instead of it from then on: it finds out what happened, or does no harm when the
+        same has happened already. Without it, that is StoreUnavailableError.
+
+        Raises StoreUnavailableError when the database does not answer or stays locked, StoreRefusedError when it
+        cannot be used, and what `work` raises.
         """
-        return self._run(self._writing, work)
+        return self._run(self._engines.writing, work, repeated)
 
     def close(self) -> None:
         """Close its connections; those that are working are closed when they are done."""
-        self._engine.dispose()
+        self._engines.reading.dispose()
 
-    def _run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+    def _run(self, engine: Engine, work: Callable[[Connection], T], repeated: Callable[[Connection], T] | None) -> T:
+        limits = self._engines
+        deadline = time.monotonic() + limits.within
         tried = 0
+        unknown = False
         while True:
+            committing = False
             try:
-                with engine.begin() as connection:
-                    return work(connection)
+                with engine.connect() as connection, connection.begin() as transaction:
+                    done = work(connection)
+                    committing = True
+                    transaction.commit()
+                    return done
             except IntegrityError:
                 # Not the database's fault but the work's, which knows what it means.
                 raise
             except DBAPIError as error:
+                fault = limits.fault(error)
                 tried += 1
-                if tried >= TRIES or _code(error) & _PRIMARY not in _RETRIED:
-                    raise database_error(error, self.path) from error
+                if fault.lost and committing:
+                    unknown = work is not repeated
+                if not fault.again or tried >= limits.tries or time.monotonic() > deadline:
+                    raise self._given_up(fault.error, unknown) from error
+                if unknown:
+                    if repeated is None:
+                        raise self._given_up(fault.error, unknown) from error
+                    work = repeated
             except PoolTimeoutError as error:
-                raise StoreUnavailableError(f"{self.path}: too many calls are waiting for it") from error
-            time.sleep(random.random() * _PAUSE_S * tried)
+                raise StoreUnavailableError(f"{self.name}: too many calls are waiting for it") from error
+            time.sleep(random.uniform(0.5, 1) * limits.pause * 2 ** (tried - 1))
 
-
-def sqlite_path(url: str) -> str:
-    """The absolute path in `sqlite:///<path>`, taken as it is written; raises SettingsError."""
-    path = url.removeprefix(_SCHEME)
-    if path == url or not os.path.isabs(path) or path.endswith("/"):
-        raise SettingsError(f"not the address of a registry: {url!r}; it looks like {_SCHEME}/path/registry.db")
-    return path
-
-
-def database_error(error: DBAPIError, path: str) -> C3Error:
-    """The one table from SQLite's errors to ours."""
-    code = _code(error)
-    what = f"{path}: {error.orig}"
-    if code & _PRIMARY in _RETRIED:
-        return StoreUnavailableError(f"{what}: another process has been writing to it for too long")
-    advice = REFUSED.get(code) or REFUSED.get(code & _PRIMARY)
-    return StoreUnavailableError(what) if advice is None else StoreRefusedError(f"{what}; {advice}")
-
-
-def _code(error: DBAPIError) -> int:
-    """SQLite's extended result code."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code if isinstance(code, int) else sqlite3.SQLITE_ERROR
-
-
-def _configure(engine: Engine, lock_wait_s: float) -> None:
-    def connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        raw = cast(sqlite3.Connection, connection)
-        # Python's sqlite3 is not to begin transactions on its own: `begin` below does.
-        raw.isolation_level = None
-        try:
-            for pragma in (f"busy_timeout={lock_wait_s * 1000:.0f}", *_PRAGMAS):
-                raw.execute(f"PRAGMA {pragma}")
-        except sqlite3.Error:
-            raw.close()
-            raise
-
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("c3fs_begin", "BEGIN"))
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begin)
+    def _given_up(self, error: C3Error, unknown: bool) -> C3Error:
+        return StoreUnavailableError(f"{error}; whether this was done is not known") if unknown else error

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
-import trio
-from sqlalchemy import Connection, insert, inspect, select
+import anyio.to_thread
+from sqlalchemy import Connection
 
 from c3fs.core.digest import Digest
 from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import Manifest
 from c3fs.core.ref import Ref
-from c3fs.errors import InvalidRefError, StoreRefusedError
-from c3fs.registry import consumed, jobs, ledger, manifests, refs, sweeps
+from c3fs.errors import InvalidRefError
+from c3fs.registry import calls, consumed, jobs, ledger, manifests, refs, sweeps
 from c3fs.registry.base import Balance, Job, Registration, Sweep, Usage
-from c3fs.registry.database import CONNECTIONS, LOCK_WAIT_S, Database, sqlite_path
-from c3fs.registry.schema import DEFAULT_ACCOUNT, DEFAULT_QUOTA, VERSION, accounts, metadata, schema_version
-from c3fs.store.oserrors import mapped
+from c3fs.registry.database import LOCK_WAIT_S, Database
+from c3fs.registry.opening import open_database
+from c3fs.registry.schema import DEFAULT_ACCOUNT
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
-_SCHEMA: Final = schema_version.name
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -42,7 +39,6 @@ class SqlRegistry:
         self._database = database
         self._account = account
         self._now = now
-        self._threads = trio.CapacityLimiter(CONNECTIONS)
 
     @classmethod
     def open(
@@ -50,7 +46,7 @@ class SqlRegistry:
         url: str,
         *,
         account: str = DEFAULT_ACCOUNT,
-        now: Clock = _utc_now,
+        now: Clock = utc_now,
         lock_wait_s: float = LOCK_WAIT_S,
     ) -> Self:
         """The registry at `url` (`sqlite:////absolute/path`), made if it is not there. Blocks for some ms.
@@ -58,19 +54,10 @@ class SqlRegistry:
         Raises SettingsError (the URL), StoreRefusedError (no registry, damaged, of another version, no
         permission, disk full), StoreUnavailableError (stays locked).
         """
-        path = sqlite_path(url)
-        with mapped(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        database = Database(path, lock_wait_s=lock_wait_s)
-        try:
-            _open_schema(database)
-        except BaseException:
-            database.close()
-            raise
-        return cls(database, account, now)
+        return cls(open_database(url, lock_wait_s=lock_wait_s), account, now)
 
     def __repr__(self) -> str:
-        return f"<SqlRegistry {self._database!r}: {self._threads.borrowed_tokens:g} calls>"
+        return f"<SqlRegistry of {self._account} in {self._database!r}>"
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +105,7 @@ class SqlRegistry:
     ) -> Registration:
         """Also raises InvalidFormatError and InvalidRefError. 100,000 blobs take a second."""
         now = self._now()
-        entry = await trio.to_thread.run_sync(manifests.make_entry, manifest, blobs, mark, onto)
+        entry = await anyio.to_thread.run_sync(manifests.make_entry, manifest, blobs, mark, onto)
         return await self._write(lambda connection: manifests.register(connection, self._account, entry, now))
 
     async def resolve(self, ref: Ref) -> Ref:
@@ -170,45 +157,7 @@ class SqlRegistry:
         return ledger.get_usage(connection, self._account, refs.find_ids(connection, self._account, named))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
-        call = partial(self._database.read, work)
-        return await trio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._threads)
+        return await calls.read(self._database, work)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
-        call = partial(self._database.write, work)
-        return await trio.to_thread.run_sync(call, limiter=self._threads)
-
-
-def _open_schema(database: Database) -> None:
-    """Check the tables' version, or make them where there is nothing yet."""
-    found = database.read(_version)
-    if found is None:
-        found = database.write(_create)
-    if found != VERSION:
-        raise StoreRefusedError(
-            f"{database.path} is a registry of version {found}, and this c3fs works with version {VERSION}: "
-            "use the c3fs that made it, or choose another C3_HOME"
-        )
-
-
-def _version(connection: Connection) -> int | None:
-    """None in an empty database, -1 in one that is somebody else's."""
-    names = inspect(connection).get_table_names()
-    if not names:
-        return None
-    if _SCHEMA not in names:
-        raise StoreRefusedError(
-            f"{connection.engine.url.database} is a database of another program; choose another C3_HOME"
-        )
-    return connection.execute(select(schema_version.c.version)).scalar_one_or_none() or 0
-
-
-def _create(connection: Connection) -> int:
-    """Make the tables, unless another process just has."""
-    found = _version(connection)
-    if found is not None:
-        return found
-    metadata.create_all(connection)
-    connection.execute(insert(schema_version), {"version": VERSION})
-    account = {"name": DEFAULT_ACCOUNT, "quota": DEFAULT_QUOTA, "stored": 0}
-    connection.execute(insert(accounts), account)
-    return VERSION
+        return await calls.write(self._database, work)

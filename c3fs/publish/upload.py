@@ -122,7 +122,7 @@ class _Uploader:
             async for batch in receiving:
                 if not batch:
                     continue
-                missing = await self._store.missing([digest for digest, _ in batch])
+                missing = await self._store.missing(dict(batch))
                 self._counts.reused += len(batch) - len(missing)
                 self._on_change()
                 for digest, data in batch:

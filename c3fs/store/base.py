@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -30,8 +30,9 @@ class Store(Protocol):
         """
         ...
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        """Those of `digests` the store does not have."""
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        """Those of `blobs` the store does not have. A store that has not seen what was put under a digest compares
+        the bytes."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from c3fs.core.digest import Buffer, Digest
@@ -41,7 +41,7 @@ class Counted:
         self.counts.puts += 1
         self.counts.put_bytes += len(data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        found = await self._inner.missing(digests)
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        found = await self._inner.missing(blobs)
         self.counts.missing += 1
         return found

@@ -5,7 +5,7 @@ A call that has not ended after some seconds is cancelled and raises DeadlineErr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
 import trio
@@ -33,9 +33,9 @@ class Deadline:
     async def put(self, digest: Digest, data: Buffer) -> None:
         await _bounded(self._seconds, f"storing blob {digest}", lambda: self._inner.put(digest, data))
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        what = f"asking the store for {len(digests)} blobs"
-        return await _bounded(self._seconds, what, lambda: self._inner.missing(digests))
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        what = f"asking the store for {len(blobs)} blobs"
+        return await _bounded(self._seconds, what, lambda: self._inner.missing(blobs))
 
 
 class SweepDeadline:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from itertools import groupby
 from threading import Event
@@ -84,10 +84,10 @@ class DirectoryStore:
         finally:
             left.set()
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         """See c3fs.store.base. Costs a stat a digest, 5 us, and an fsync of each directory they are found in. No blob
         is empty: an empty file is what a power cut has left of one, and counts as missing."""
-        asked = sorted(set(digests))
+        asked = sorted(blobs)
         return await self._in_thread(lambda: self._missing(asked))
 
     async def shelf(self, prefix: int) -> Shelf:

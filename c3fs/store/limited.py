@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import trio
 
@@ -32,6 +32,6 @@ class Limited:
         async with self._limiter:
             await self._inner.put(digest, data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         async with self._limiter:
-            return await self._inner.missing(digests)
+            return await self._inner.missing(blobs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import trio
@@ -39,9 +39,9 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         self._blobs.setdefault(digest, _Kept(bytes(data), time.time()))
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         await trio.lowlevel.checkpoint()
-        return {digest for digest in digests if digest not in self._blobs}
+        return {digest for digest in blobs if digest not in self._blobs}
 
     async def shelf(self, prefix: int) -> Shelf:
         await trio.lowlevel.checkpoint()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import random
 from typing import TypeVar
@@ -53,8 +53,8 @@ class Retried:
     async def put(self, digest: Digest, data: Buffer) -> None:
         await self._retry(lambda: self._inner.put(digest, data))
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._retry(lambda: self._inner.missing(digests))
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        return await self._retry(lambda: self._inner.missing(blobs))
 
     async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
         failed = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final
 
 import trio
@@ -37,5 +37,5 @@ class Verified:
     async def put(self, digest: Digest, data: Buffer) -> None:
         await self._inner.put(digest, data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._inner.missing(digests)
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        return await self._inner.missing(blobs)

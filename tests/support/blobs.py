@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final
 
 import trio
@@ -75,6 +75,6 @@ class SteeredStore:
         await trio.lowlevel.checkpoint()
         self.blobs[digest] = bytes(data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         await trio.lowlevel.checkpoint()
-        return {digest for digest in digests if digest not in self.blobs}
+        return {digest for digest in blobs if digest not in self.blobs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
@@ -73,8 +73,8 @@ class MortalStore:
     async def put(self, digest: Digest, data: Buffer) -> None:
         await self._call(lambda: self._inner.put(digest, data))
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._call(lambda: self._inner.missing(digests))
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        return await self._call(lambda: self._inner.missing(blobs))
 
     async def shelf(self, prefix: int) -> Shelf:
         shelf = await self._inner.shelf(prefix)

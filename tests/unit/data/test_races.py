@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -145,9 +145,9 @@ class CancellingStore(CountedStore):
         self._count()
         await super().put(digest, data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         self._count()
-        return await super().missing(digests)
+        return await super().missing(blobs)
 
 
 @pytest.mark.parametrize("how", ["whole", "directory", "graft", "upload"])

@@ -80,9 +80,9 @@ class SteppedStore:
         await self._actor.turn("put")
         await self._inner.put(digest, data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         await self._actor.turn("missing")
-        return await self._inner.missing(digests)
+        return await self._inner.missing(blobs)
 
     async def shelf(self, prefix: int) -> Shelf:
         if prefix not in self._shelves:

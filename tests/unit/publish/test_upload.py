@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 
 import pytest
 import trio
@@ -30,11 +30,11 @@ class FaultyStore(SteeredStore):
         self.down: C3Error | None = None
         self.puts = self.most = 0
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
-        self.asked.append(len(digests))
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        self.asked.append(len(blobs))
         if self.down is not None:
             raise self.down
-        return await super().missing(digests)
+        return await super().missing(blobs)
 
     async def put(self, digest: Digest, data: Buffer) -> None:
         self.puts += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import trio
 
@@ -33,9 +33,9 @@ class ScriptedStore:
         await self._step("put")
         await self.inner.put(digest, data)
 
-    async def missing(self, digests: Collection[Digest]) -> set[Digest]:
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         await self._step("missing")
-        return await self.inner.missing(digests)
+        return await self.inner.missing(blobs)
 
     async def shelf(self, prefix: int) -> Shelf:
         await self._step("shelf")

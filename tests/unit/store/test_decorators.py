@@ -39,12 +39,12 @@ DECORATORS: list[Callable[[Store], Store]] = [
 async def test_all_calls_and_errors_pass_through(decorate: Callable[[Store], Store]) -> None:
     inner = ScriptedStore()
     store = decorate(inner)
-    assert await store.missing([DIGEST]) == {DIGEST}
+    assert await store.missing({DIGEST: BLOB}) == {DIGEST}
     with pytest.raises(BlobMissingError):
         await store.get(DIGEST)
     await store.put(DIGEST, BLOB)
     assert await store.get(DIGEST) == BLOB
-    assert await store.missing([DIGEST]) == set()
+    assert await store.missing({DIGEST: BLOB}) == set()
     assert inner.calls == ["missing", "get", "put", "get", "missing"]
 
 
@@ -77,7 +77,7 @@ async def test_limited_bounds_the_calls_at_once() -> None:
         for _ in range(4):
             nursery.start_soon(store.get, DIGEST)
             nursery.start_soon(store.put, DIGEST, BLOB)
-        nursery.start_soon(store.missing, [DIGEST])
+        nursery.start_soon(store.missing, {DIGEST: BLOB})
         await wait_all_tasks_blocked()
         assert repr(store) == f"Limited({inner!r}, 3 of 3)"
     assert inner.most == 3
@@ -104,14 +104,14 @@ async def test_limited_gives_the_place_of_a_failed_or_cancelled_call_to_the_next
 async def test_counted_counts_what_succeeded() -> None:
     no = StoreUnavailableError("no")
     store = Counted(ScriptedStore(no, no, no))
-    for call in (store.get(DIGEST), store.put(DIGEST, BLOB), store.missing([DIGEST])):
+    for call in (store.get(DIGEST), store.put(DIGEST, BLOB), store.missing({DIGEST: BLOB})):
         with pytest.raises(StoreUnavailableError):
             await call
     assert store.counts == StoreCounts()
     await store.put(DIGEST, BLOB)
     await store.get(DIGEST)
     await store.get(DIGEST)
-    await store.missing([DIGEST])
+    await store.missing({DIGEST: BLOB})
     assert store.counts == StoreCounts(gets=2, get_bytes=14, puts=1, put_bytes=7, missing=1)
 
 
@@ -126,7 +126,7 @@ async def test_deadline_ends_a_call_that_hangs(call: str) -> None:
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "get": lambda: store.get(DIGEST),
         "put": lambda: store.put(DIGEST, BLOB),
-        "missing": lambda: store.missing([DIGEST]),
+        "missing": lambda: store.missing({DIGEST: BLOB}),
         "shelf": lambda: swept.shelf(0),
         "delete": lambda: swept.delete([DIGEST], lambda: True),
         "sweep_temporary": lambda: swept.sweep_temporary(0),

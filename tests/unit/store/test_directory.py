@@ -41,7 +41,7 @@ def temporary(root: Path) -> list[str]:
 async def test_one_read_only_file_per_blob_and_no_directory_before_the_first(tmp_path: Path) -> None:
     root = tmp_path / "home" / "store"
     store = DirectoryStore(str(root))
-    assert await store.missing([DIGEST]) == {DIGEST}
+    assert await store.missing({DIGEST: DATA}) == {DIGEST}
     assert not root.exists()
     await store.put(DIGEST, DATA)
     path = file_of(root, DIGEST)
@@ -99,7 +99,7 @@ async def test_what_killed_processes_left_is_not_seen_and_swept_when_it_is_old(t
     for path in (old, young):
         path.write_bytes(DATA[:1000])
     os.utime(old, (0, 0))
-    assert await store.missing([DIGEST]) == {DIGEST}
+    assert await store.missing({DIGEST: DATA}) == {DIGEST}
     with pytest.raises(BlobMissingError):
         await store.get(DIGEST)
     assert await store.sweep_temporary(3600) == 1
@@ -134,7 +134,7 @@ async def test_a_cancelled_put_returns_soon_and_stores_nothing(tmp_path: Path) -
     bytearray.__setitem__(data, slice(0, 7), b"changed")
     data.released.set()
     # The store has one thread: this waits for it.
-    assert await store.missing([DIGEST]) == {DIGEST}
+    assert await store.missing({DIGEST: DATA}) == {DIGEST}
     assert temporary(tmp_path) == []
 
 
@@ -168,7 +168,7 @@ async def test_a_put_that_waits_for_a_thread_can_be_cancelled(tmp_path: Path) ->
             await store.put(Digest.of(b"other"), b"other")
         assert scope.cancelled_caught
         data.released.set()
-    assert await store.missing([DIGEST, Digest.of(b"other")]) == {Digest.of(b"other")}
+    assert await store.missing({DIGEST: DATA, Digest.of(b"other"): b"other"}) == {Digest.of(b"other")}
 
 
 # --- errors ----------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ async def test_something_in_the_way_is_refused(tmp_path: Path) -> None:
     store = DirectoryStore(str(tmp_path / "store"))
     path = file_of(tmp_path / "store", DIGEST)
     path.mkdir(parents=True)
-    assert await store.missing([DIGEST]) == {DIGEST}
+    assert await store.missing({DIGEST: DATA}) == {DIGEST}
     with pytest.raises(StoreRefusedError, match="in the way"):
         await store.put(DIGEST, DATA)
     with pytest.raises(StoreRefusedError):
@@ -271,6 +271,6 @@ async def test_an_empty_file_is_no_blob_and_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "store" / str(digest)[:2] / str(digest)
     file.chmod(0o644)
     file.write_bytes(b"")
-    assert await store.missing([digest]) == {digest}
+    assert await store.missing({digest: data}) == {digest}
     await store.put(digest, data)
     assert bytes(await store.get(digest)) == data

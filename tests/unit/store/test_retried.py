@@ -59,7 +59,7 @@ async def test_tries_are_bounded_and_the_last_error_is_raised() -> None:
     last = StoreUnavailableError("the last")
     inner = ScriptedStore(*[gone() for _ in range(4)], last, gone())
     with pytest.raises(StoreUnavailableError) as caught:
-        await Retried(inner, POLICY).missing([DIGEST])
+        await Retried(inner, POLICY).missing({DIGEST: BLOB})
     assert caught.value is last
     assert inner.calls == ["missing"] * 5
 
@@ -69,7 +69,7 @@ async def test_the_longest_pauses_double_up_to_the_cap() -> None:
     inner = ScriptedStore(*[gone() for _ in range(4)])
     await Retried(inner, POLICY, draw=longest_pause).put(DIGEST, BLOB)
     assert inner.at == pytest.approx([0, 1, 3, 6, 9])
-    assert await inner.inner.missing([DIGEST]) == set()
+    assert await inner.inner.missing({DIGEST: BLOB}) == set()
 
 
 @on_mock_clock

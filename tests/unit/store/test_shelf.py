@@ -66,12 +66,12 @@ async def test_a_deletion_that_sleeps_holds_up_whoever_asks_and_undoes_no_answer
     answers: list[set[Digest]] = []
 
     async def ask() -> None:
-        answers.append(await publisher.missing([DIGEST]))
+        answers.append(await publisher.missing({DIGEST: DATA}))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(gc.delete, [DIGEST], allowed)
         await trio.to_thread.run_sync(asked.wait)
-        for late in (publisher.missing([DIGEST]), publisher.put(DIGEST, DATA)):
+        for late in (publisher.missing({DIGEST: DATA}), publisher.put(DIGEST, DATA)):
             with trio.move_on_after(0.05) as scope:
                 await late
             assert scope.cancelled_caught
@@ -91,7 +91,7 @@ async def test_a_cancelled_deletion_that_comes_to_its_turn_deletes_nothing(tmp_p
             await store.delete([DIGEST], lambda: True)
         assert scope.cancelled_caught
     # The store has one thread: this waits for it.
-    assert await store.missing([DIGEST]) == set()
+    assert await store.missing({DIGEST: DATA}) == set()
 
 
 async def test_between_two_handfuls_others_get_their_turn(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_where_there_are_no_locks_blobs_are_kept_and_not_deleted(
     monkeypatch.setattr("fcntl.flock", refuse)
     store = DirectoryStore(str(tmp_path))
     await store.put(DIGEST, DATA)
-    assert await store.missing([DIGEST]) == set()
+    assert await store.missing({DIGEST: DATA}) == set()
     with pytest.raises(StoreRefusedError, match="no locks"):
         await store.delete([DIGEST], lambda: True)
     assert await store.get(DIGEST) == DATA

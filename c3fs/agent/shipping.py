@@ -51,19 +51,16 @@ class LogShipper:
             await self._send_all()
             await trio.sleep(LOOK_EVERY)
 
-    async def finish(self) -> bool:
-        """Send the rest, within FINISH_WITHIN; whether all has arrived. To be called when all has been written."""
+    async def finish(self) -> None:
+        """Send the rest, within FINISH_WITHIN. To be called when all has been written."""
         with trio.move_on_after(FINISH_WITHIN):
-            while not self._done:
-                if await self._send_all():
-                    return True
+            while not await self._send_all():
                 await trio.sleep(LOOK_EVERY)
-        return False
 
     async def _send_all(self) -> bool:
-        """Whether there is nothing left."""
+        """Whether there is nothing left that anybody takes."""
         async with self._turn:
-            while not self._done and (piece := await trio.to_thread.run_sync(self._read)):
+            while not self._done and (piece := self._read()):
                 try:
                     shipped = await self._append(self._offset, piece)
                 except LogOffsetError as error:
@@ -77,6 +74,7 @@ class LogShipper:
         return True
 
     def _read(self) -> bytes:
+        """Inline: what was just written is in memory, and a thread costs more than reading it."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -5,7 +5,7 @@
 
 The paths, all below /v1; `ref` is a query parameter, the text of a ref without sub-path:
 
-    GET    health                                  no key        GET   openapi.json             no key
+    GET    health                                  Health, no key          GET   openapi.json   no key
     GET    me                                      Me
     POST   jobs                  NewJob            201 JobRecord
     GET    jobs?project&state&limit                [JobRecord]

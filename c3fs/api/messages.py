@@ -57,6 +57,12 @@ class ErrorAnswer(Answer, frozen=True):
     error: ErrorFacts
 
 
+class Health(Answer, frozen=True):
+    """The control plane answers, and its database does; `version` is that of c3fs."""
+
+    version: str
+
+
 # --- jobs --------------------------------------------------------------------------------------------------
 
 

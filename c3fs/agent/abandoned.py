@@ -33,6 +33,11 @@ transaction and no more."""
 _LOOK_EVERY: Final = 0.01
 _LAST: Final = "FAILED (AGENT_LOST)"
 _TAIL: Final = 4096
+_ARTIFACTS: Final[dict[bool | None, str]] = {
+    True: "its artifacts were stored before, at /jobs/{job_id}",
+    False: "it stored no artifacts",
+    None: "what it had stored, if anything, is at /jobs/{job_id}",
+}
 
 
 @contextmanager
@@ -63,9 +68,10 @@ def _is_free(lock: int) -> bool:
     return True
 
 
-def clear(directory: str, job_id: str, *, stored: bool) -> None:
+def clear(directory: str, job_id: str, *, stored: bool | None) -> None:
     """Unmount what is mounted in a `claimed` directory, remove the working directory and end the log, which says
-    whether artifacts are `stored`, and what could not be cleared. Takes up to GONE_WITHIN; blocks."""
+    whether artifacts are `stored` (None: who clears cannot know), and what could not be cleared. Takes up to
+    GONE_WITHIN; blocks."""
     if not os.path.isdir(directory):
         return
     log = open_job_log(os.fsencode(f"{directory}/log"))
@@ -79,7 +85,7 @@ def clear(directory: str, job_id: str, *, stored: bool) -> None:
             os.truncate(f"{directory}/{LOCK}", 0)
         if not _is_ended(log):
             work = "removed" if removed else "kept"
-            artifacts = f"its artifacts were stored before, at /jobs/{job_id}" if stored else "it stored no artifacts"
+            artifacts = _ARTIFACTS[stored].format(job_id=job_id)
             log.line(f"{_LAST}: the agent died; {artifacts}; the working directory is {work}")
     finally:
         os.close(log.fileno())

@@ -54,7 +54,9 @@ class LogShipper:
     async def finish(self) -> None:
         """Send the rest, within FINISH_WITHIN. To be called when all has been written."""
         with trio.move_on_after(FINISH_WITHIN):
-            while not await self._send_all():
+            while True:
+                if await self._send_all():
+                    return
                 await trio.sleep(LOOK_EVERY)
 
     async def _send_all(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -81,7 +81,7 @@ def _is_near(host: str) -> bool:
     return host == "localhost" if address is None else address.is_private or address.is_loopback
 
 
-def _address(host: str):  # noqa: ANN202
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(host)
     except ValueError:

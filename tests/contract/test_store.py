@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from c3fs.core.digest import Digest
+from c3fs.core.retry import Retry
 from c3fs.core.span import BLOB_MAX
 from c3fs.errors import BlobMissingError
 from c3fs.store.base import Store
@@ -23,7 +24,7 @@ from c3fs.store.deadline import Deadline
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.limited import Limited
 from c3fs.store.memory import MemoryStore
-from c3fs.store.retried import Retried, Retry
+from c3fs.store.retried import Retried
 from c3fs.store.verified import Verified
 from tests.support.blobs import seeded
 from tests.support.store_program import temporary_files

@@ -9,6 +9,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from c3fs.core.digest import Digest
+from c3fs.core.retry import Retry
 from c3fs.core.span import BLOB_MAX
 from c3fs.errors import BlobCorruptError, BlobMissingError, DeadlineError, StoreUnavailableError
 from c3fs.store.base import Deleted, Shelf, Store
@@ -16,7 +17,7 @@ from c3fs.store.counted import Counted, StoreCounts
 from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.limited import Limited
 from c3fs.store.memory import MemoryStore
-from c3fs.store.retried import Retried, Retry
+from c3fs.store.retried import Retried
 from c3fs.store.verified import INLINE_MAX, Verified
 from tests.support.blobs import seeded
 from tests.support.clocks import on_mock_clock

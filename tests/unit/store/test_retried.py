@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from c3fs.core.digest import Digest
+from c3fs.core.retry import Retry
 from c3fs.errors import (
     BlobCorruptError,
     BlobMissingError,
@@ -14,7 +15,7 @@ from c3fs.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
-from c3fs.store.retried import Retried, Retry
+from c3fs.store.retried import Retried
 from tests.support.clocks import on_mock_clock
 from tests.unit.store.scripted import ScriptedStore
 

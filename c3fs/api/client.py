@@ -1,0 +1,236 @@
+"""One call to the control plane: the key, a bound for all of it, and another try where one does no harm.
+
+What may be tried again. A request that was never sent (nobody listens, no connection in time) and one that was turned
+away unread (429), always. One whose answer was lost, or says that the control plane cannot now, only if the request is
+`repeatable`: done twice it is done once. Of any other nobody can say whether it was done, and the error says that.
+Between tries is a pause with full jitter, or what Retry-After asks for; when there is no time left for it the last
+error is the answer.
+
+The key is in the Authorization header and nowhere else: httpx's own lines in the log are turned off, and its errors,
+which keep the request, are replaced. Redirects are not followed: they would carry the key elsewhere. A proxy from the
+environment is used for https:// alone, where it sees no key.
+
+httpx takes 70 ms to import, most of it for a program of its own that nobody calls: it is imported by the first request.
+Its pool does work in the square of its connections; of the few that one process needs that is nothing, so its fork
+httpx2, which mends that, has nothing to offer here. Blobs go another way (c3fs.store.transport).
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import random
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import msgspec
+import trio
+
+from c3fs.api.endpoint import Remote
+from c3fs.api.messages import VERSION
+from c3fs.api.refusals import from_answer, from_transport
+from c3fs.core.retry import Retry
+from c3fs.errors import C3Error, DeadlineError, RateLimitedError, StoreRefusedError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+CALL_WITHIN: Final = 30.0
+"""Seconds a call takes at most, with all its tries."""
+CONNECT_WITHIN: Final = 5.0
+CONNECTIONS_MAX: Final = 8
+KEEP_ALIVE: Final = 3.0
+"""Seconds a connection waits for another request: less than control planes keep it, so that it does not end under one
+that must not be repeated."""
+ANSWER_MAX: Final = 256 << 20
+"""Bytes of an answer: the manifests of half a million jobs."""
+TRIES: Final = Retry(tries=5, first=0.1, longest=3.0)
+
+Query = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`path` is below the version's prefix, its parts percent-encoded. `body` is a message, or bytes as they are.
+    `within` is in seconds."""
+
+    method: str
+    path: str
+    query: Query | None = None
+    body: msgspec.Struct | bytes | None = None
+    repeatable: bool = False
+    within: float = CALL_WITHIN
+
+    @property
+    def shown(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ApiClient:
+    """Made by `open_client`. Any number of tasks may call it at once.
+
+    Every call raises what the control plane says (c3fs.api.faults); StoreUnavailableError when it is not reached or
+    cannot now, DeadlineError when that takes too long, StoreRefusedError when what answers is no control plane of this
+    version or has no certificate that is trusted. Cancelling a call leaves open whether it was done.
+    """
+
+    def __init__(self, remote: Remote, tries: Retry = TRIES, *, draw: Callable[[], float] = random) -> None:
+        self.remote = remote
+        self._tries = tries
+        self._draw = draw
+        self._http: httpx.AsyncClient | None = None
+
+    def __repr__(self) -> str:
+        return f"<ApiClient {self.remote.endpoint}>"
+
+    async def get(self, path: str, answer: type[T], query: Query | None = None) -> T:
+        return await self.call(Request("GET", path, query, repeatable=True), answer)
+
+    async def call(self, request: Request, answer: type[T]) -> T:
+        """The answer, decoded."""
+        return self._decoded(request, await self._try(request), answer)
+
+    async def ask(self, request: Request, answer: type[T]) -> T | None:
+        """The same where the control plane may have nothing to say (204)."""
+        told = await self._try(request)
+        return None if told.status == 204 else self._decoded(request, told, answer)
+
+    async def tell(self, request: Request) -> None:
+        """A request whose answer has no body."""
+        await self._try(request)
+
+    async def read(self, request: Request) -> bytes:
+        """The body of the answer as it is."""
+        return (await self._try(request)).body
+
+    async def aclose(self) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    # --- tries
+
+    async def _try(self, request: Request) -> _Answer:
+        deadline = trio.current_time() + request.within
+        failed = 0
+        while True:
+            try:
+                return await self._once(request, deadline)
+            except _Failed as failure:
+                failed += 1
+                error = failure.error
+                again = failure.is_unsent or (request.repeatable and error.retryable)
+                pause = self._tries.pause(failed, self._draw)
+                if isinstance(error, RateLimitedError):
+                    pause += error.seconds
+                if not again or failed >= self._tries.tries or trio.current_time() + pause >= deadline:
+                    raise error from None
+            await trio.sleep(pause)
+
+    async def _once(self, request: Request, deadline: float) -> _Answer:
+        import httpx
+
+        try:
+            with trio.fail_at(deadline):
+                answer = await self._send(request)
+        except trio.TooSlowError:
+            what = f"{request.shown} at {self.remote.endpoint}"
+            raise _Failed(self._unknown(request, DeadlineError(what, request.within))) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise _Failed(from_transport(self.remote.endpoint, error, connected=False), is_unsent=True) from None
+        except httpx.RequestError as error:
+            broken = from_transport(self.remote.endpoint, error, connected=True)
+            raise _Failed(self._unknown(request, broken)) from None
+        if answer.status < 300:
+            return answer
+        refusal = from_answer(self.remote.endpoint, answer.status, answer.body, answer.headers)
+        if isinstance(refusal, RateLimitedError):
+            raise _Failed(refusal, is_unsent=True)
+        raise _Failed(self._unknown(request, refusal) if answer.status >= 500 else refusal)
+
+    async def _send(self, request: Request) -> _Answer:
+        headers = {"authorization": f"Bearer {self.remote.key}", "accept": "application/json"}
+        content = request.body
+        if isinstance(content, msgspec.Struct):
+            content = msgspec.json.encode(content)
+            headers["content-type"] = "application/json"
+        elif content is not None:
+            headers["content-type"] = "application/octet-stream"
+        async with self._client().stream(
+            request.method, VERSION + request.path, params=dict(request.query or {}), content=content, headers=headers
+        ) as response:
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > ANSWER_MAX:
+                    raise _Failed(StoreRefusedError(f"{self.remote.endpoint} answered more than {ANSWER_MAX} bytes"))
+            return _Answer(response.status_code, response.headers, bytes(body))
+
+    def _unknown(self, request: Request, error: C3Error) -> C3Error:
+        """Of what must not be repeated nobody can say whether it was done."""
+        if request.repeatable or not error.retryable:
+            return error
+        return StoreUnavailableError(f"{error}; whether it was done is not known")
+
+    def _decoded(self, request: Request, answer: _Answer, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(answer.body, type=kind)
+        except msgspec.ValidationError as error:
+            raise StoreRefusedError(
+                f"{self.remote.endpoint} answered {request.shown} with what this version of c3 does not "
+                f"understand ({error}); they may be of different versions"
+            ) from None
+        except msgspec.DecodeError:
+            raise from_answer(self.remote.endpoint, answer.status, answer.body, answer.headers) from None
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = _new_client(self.remote.endpoint)
+        return self._http
+
+
+@asynccontextmanager
+async def open_client(remote: Remote, tries: Retry = TRIES) -> AsyncGenerator[ApiClient]:
+    """A client whose connections are closed in the end. Nothing is connected before it is called."""
+    client = ApiClient(remote, tries)
+    try:
+        yield client
+    finally:
+        with trio.move_on_after(1) as closing:
+            closing.shield = True
+            await client.aclose()
+
+
+class _Failed(Exception):
+    """One try that failed; `is_unsent` if the control plane has certainly done nothing."""
+
+    def __init__(self, error: C3Error, *, is_unsent: bool = False) -> None:
+        self.error = error
+        self.is_unsent = is_unsent
+
+
+def _new_client(endpoint: str) -> httpx.AsyncClient:
+    import httpx
+
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    is_tls = endpoint.startswith("https:")
+    return httpx.AsyncClient(
+        base_url=endpoint,
+        # The system's certificates, or those of SSL_CERT_FILE; reading them takes 20 ms, which http:// does not need.
+        verify=ssl.create_default_context() if is_tls else False,
+        trust_env=is_tls,
+        timeout=httpx.Timeout(None, connect=CONNECT_WITHIN),
+        limits=httpx.Limits(CONNECTIONS_MAX, CONNECTIONS_MAX, KEEP_ALIVE),
+        headers={"user-agent": "c3fs"},
+    )

@@ -14,6 +14,7 @@ MARKERS = (
     "mounts: makes real FUSE mounts",
     "namespaces: makes private mount namespaces",
     "ordinary_user: runs programs as a user without rights; root runs the test",
+    "postgres: runs a PostgreSQL server of its own",
     "campaign: minutes long, or many thousands of cases; runs with --campaign only",
 )
 

@@ -7,6 +7,7 @@ missing skips the test with the reason, or fails it when C3FS_REQUIRE_MOUNTS=1 s
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import shutil
@@ -75,10 +76,26 @@ def missing_for_ordinary_user() -> str | None:
     return None if ordinary_python() else "no interpreter that an ordinary user may run"
 
 
+@cache
+def postgres_programs() -> str | None:
+    """The directory of initdb and postgres, the newest version's."""
+    found = glob.glob("/usr/lib/postgresql/*/bin/initdb")
+    return os.path.dirname(max(found, key=lambda path: int(path.split("/")[4]))) if found else None
+
+
+@cache
+def missing_for_postgres() -> str | None:
+    """Why this process cannot start a PostgreSQL server, or None."""
+    if postgres_programs() is None:
+        return "no initdb below /usr/lib/postgresql (package postgresql)"
+    return None if shutil.which("setpriv") else "no setpriv (package util-linux)"
+
+
 CHECKS: Final = {
     "mounts": missing_for_mounts,
     "namespaces": missing_for_namespaces,
     "ordinary_user": missing_for_ordinary_user,
+    "postgres": missing_for_postgres,
 }
 """Marker -> what decides."""
 

@@ -26,7 +26,10 @@ from itertools import groupby
 from threading import Event
 from typing import Final, TypeVar
 
-import trio
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
 
 from c3fs.core.digest import Buffer, Digest
 from c3fs.core.span import BLOB_MAX
@@ -58,7 +61,7 @@ class DirectoryStore:
         self._path = path
         self._create = create
         self._writer = FileWriter()
-        self._threads = trio.CapacityLimiter(threads)
+        self._threads = anyio.CapacityLimiter(threads)
 
     def __repr__(self) -> str:
         return f"<DirectoryStore {self._path}: {self._threads.borrowed_tokens:g} calls, {self._writer!r}>"
@@ -74,10 +77,10 @@ class DirectoryStore:
         for a moment longer, and changing it then does no harm.
         """
         left = Event()
-        ended = _Ended()
+        ended = _Ended(left)
         try:
             await self._in_thread(ended.told_by(lambda: self._put(digest, data, left.is_set)))
-        except trio.Cancelled:
+        except anyio.get_cancelled_exc_class():
             left.set()
             await ended.wait(CLEARING_UP)
             raise
@@ -87,8 +90,17 @@ class DirectoryStore:
     async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         """See c3fs.store.base. Costs a stat a digest, 5 us, and an fsync of each directory they are found in. No blob
         is empty: an empty file is what a power cut has left of one, and counts as missing."""
-        asked = sorted(blobs)
+        return await self.absent(blobs.keys())
+
+    async def absent(self, digests: Collection[Digest]) -> set[Digest]:
+        """As `missing`, for who has no bytes: the control plane, which is asked for others."""
+        asked = sorted(set(digests))
         return await self._in_thread(lambda: self._missing(asked))
+
+    async def remove_corrupt(self, digest: Digest) -> bool:
+        """Delete the blob if its bytes are not those that the digest names, and return whether it did. Nobody can put
+        it between the look and the deletion. For whoever was told that it is corrupt, as c3fs.server is."""
+        return await self._in_thread(lambda: self._remove_corrupt(digest))
 
     async def shelf(self, prefix: int) -> Shelf:
         """See c3fs.store.base. Costs a stat a file."""
@@ -108,7 +120,7 @@ class DirectoryStore:
         return await self._in_thread(lambda: self._sweep(time.time() - older_than_s))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
 
     def _directory(self, first: int) -> str:
         return f"{self._path}/{_FAN_OUT[first]}"
@@ -194,6 +206,16 @@ class DirectoryStore:
                 blobs, size = blobs + deleted.blobs, size + deleted.bytes
         return Deleted(blobs, size)
 
+    def _remove_corrupt(self, digest: Digest) -> bool:
+        with mapped(self._path):
+            try:
+                with shelf_held(self._directory(digest[0]), alone=True) as shelf:
+                    if Digest.of(read_file(self._file(digest))) == digest:
+                        return False
+                    return shelf.delete(digest) is not None
+            except FileNotFoundError:
+                return False
+
     def _sweep(self, before: float) -> int:
         removed = 0
         with mapped(self._path):
@@ -209,12 +231,14 @@ class DirectoryStore:
 
 
 class _Ended:
-    """Tells a task, which may have been cancelled, when the work that it gave to a thread has ended."""
+    """Tells a task which has `left`, for it was cancelled, when the work that it gave to a thread has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, left: Event) -> None:
         self._begun = False
-        self._event = trio.Event()
-        self._token = trio.lowlevel.current_trio_token()
+        self._done = False
+        self._left = left
+        self._event = anyio.Event()
+        self._loop = anyio.lowlevel.current_token()
 
     def told_by(self, work: Callable[[], T]) -> Callable[[], T]:
         def run() -> T:
@@ -222,15 +246,19 @@ class _Ended:
             try:
                 return work()
             finally:
-                with suppress(trio.RunFinishedError):  # nobody waits any more
-                    self._token.run_sync_soon(self._event.set)
+                # The task says that it has left, then looks; this says that it is done, then looks. So either the task
+                # does not wait, or it is told: a put that nobody cancels costs no hop back.
+                self._done = True
+                if self._left.is_set():
+                    with suppress(anyio.RunFinishedError):  # nobody waits any more
+                        anyio.from_thread.run_sync(self._event.set, token=self._loop)
 
         return run
 
     async def wait(self, seconds: float) -> None:
         """Also when cancelled; at once if the work never began."""
-        if self._begun:
-            with trio.CancelScope(deadline=trio.current_time() + seconds, shield=True):
+        if self._begun and not self._done:
+            with anyio.move_on_after(seconds, shield=True):
                 await self._event.wait()
 
 

@@ -104,7 +104,10 @@ def move_job(
 
 
 def request_cancel(connection: Connection, account: str, job_id: str, now: datetime) -> Job:
-    """See c3fs.registry.base. The second request keeps the first one's time."""
+    """See c3fs.registry.base. The second request keeps the first one's time. The job is locked, so that it is asked
+    for in the state that it is in."""
+    mine = (jobs.c.id == job_id, jobs.c.account == account)
+    connection.execute(select(jobs.c.id).where(*mine).with_for_update(key_share=True))
     if _update(
         connection,
         account,

@@ -17,9 +17,10 @@ from c3fs.registry.schema import accounts, ledger, manifest_blobs, manifests
 def lock_account(connection: Connection, account: str) -> int:
     """The account's stored bytes; until this transaction ends nobody else changes them.
 
-    SQLite's writers follow one another anyway; other databases lock the row.
+    SQLite's writers follow one another anyway; PostgreSQL locks the row, but not its key: rows that refer to the
+    account, such as a new job's, need not wait.
     """
-    query = select(accounts.c.stored).where(accounts.c.name == account).with_for_update()
+    query = select(accounts.c.stored).where(accounts.c.name == account).with_for_update(key_share=True)
     return connection.execute(query).scalar_one()
 
 

@@ -67,7 +67,7 @@ def register(connection: Connection, account: str, entry: Entry, now: datetime) 
     if swept_since(connection, account, manifest_id, entry.mark):
         raise SweptError(str(entry.ref))
     delta = new_bytes(connection, account, manifest_id)
-    charge(connection, account, _ledger_ref(frozen), delta, stored, now)
+    charge(connection, account, ledger_ref(frozen), delta, stored, now)
     return Registration(delta, created=True, manifest=manifest)
 
 
@@ -80,7 +80,7 @@ def remove(connection: Connection, account: str, refs: Sequence[Ref], now: datet
         freed = new_bytes(connection, account, manifest_id)
         connection.execute(delete(manifest_blobs).where(manifest_blobs.c.manifest == manifest_id))
         connection.execute(update(manifests).where(manifests.c.id == manifest_id).values(removed=now))
-        charge(connection, account, _ledger_ref(ref), -freed, stored, now)
+        charge(connection, account, ledger_ref(ref), -freed, stored, now)
         stored -= freed
     return before - stored
 
@@ -196,6 +196,6 @@ def _insert(connection: Connection, account: str, entry: Entry, version: int, ma
     return manifest_id
 
 
-def _ledger_ref(ref: Ref) -> str:
+def ledger_ref(ref: Ref) -> str:
     """A job without its project: it is charged once, however it is called."""
     return ref.base if ref.kind == "job" else ref.head

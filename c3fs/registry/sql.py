@@ -14,7 +14,7 @@ from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import Manifest
 from c3fs.core.ref import Ref
 from c3fs.errors import InvalidRefError
-from c3fs.registry import calls, consumed, jobs, ledger, manifests, refs, sweeps
+from c3fs.registry import again, calls, consumed, jobs, ledger, manifests, refs, sweeps
 from c3fs.registry.base import Balance, Job, Registration, Sweep, Usage
 from c3fs.registry.database import LOCK_WAIT_S, Database
 from c3fs.registry.opening import open_database
@@ -29,10 +29,12 @@ def utc_now() -> datetime:
 
 
 class SqlRegistry:
-    """Behind c3fs.registry.base.Registry, for one account. Made by `open`; not to be used across a fork.
+    """Behind c3fs.registry.base.Registry and SweepRegistry, for one account. Made by `open`, or at no cost for one
+    more account of a database. Not to be used across a fork, nor under trio and asyncio in turn.
 
-    A cancelled reading call leaves its thread behind. A writing call that has begun is not cancelled: its
-    caller knows what became of it, after TRIES * LOCK_WAIT_S seconds at most when the database is locked.
+    A cancelled reading call leaves its thread behind. A writing call that has begun is not cancelled: its caller
+    knows what became of it. Both are bounded: by TRIES * LOCK_WAIT_S in SQLite, by GIVE_UP_S + ANSWER_WITHIN_S in
+    PostgreSQL.
     """
 
     def __init__(self, database: Database, account: str, now: Clock) -> None:
@@ -71,7 +73,10 @@ class SqlRegistry:
 
     async def add_job(self, job: Job) -> None:
         """See c3fs.registry.base, as for all below. Also raises InvalidRefError."""
-        await self._write(lambda connection: consumed.add_job(connection, self._account, job))
+        await self._write(
+            lambda connection: consumed.add_job(connection, self._account, job),
+            lambda connection: again.add_job(connection, self._account, job),
+        )
 
     async def job(self, job_id: str) -> Job:
         return await self._read(lambda connection: jobs.get_job(connection, self._account, job_id))
@@ -86,12 +91,16 @@ class SqlRegistry:
     ) -> Job:
         now = self._now()
         return await self._write(
-            lambda connection: jobs.move_job(connection, self._account, job_id, state, reason, exit_code, now)
+            lambda connection: jobs.move_job(connection, self._account, job_id, state, reason, exit_code, now),
+            lambda connection: again.move_job(connection, self._account, job_id, state, reason, exit_code, now),
         )
 
     async def request_cancel(self, job_id: str) -> Job:
         now = self._now()
-        return await self._write(lambda connection: jobs.request_cancel(connection, self._account, job_id, now))
+        return await self._write(
+            lambda connection: jobs.request_cancel(connection, self._account, job_id, now),
+            lambda connection: again.request_cancel(connection, self._account, job_id, now),
+        )
 
     async def consumers(self, ref: Ref) -> list[Job]:
         return await self._read(lambda connection: consumed.list_consumers(connection, self._account, ref))
@@ -132,7 +141,10 @@ class SqlRegistry:
             if not ref.frozen or ref.sub:
                 raise InvalidRefError(str(ref), "what is removed is one whole tree, by its id or version")
         now = self._now()
-        return await self._write(lambda connection: manifests.remove(connection, self._account, refs, now))
+        return await self._write(
+            lambda connection: manifests.remove(connection, self._account, refs, now),
+            lambda connection: again.remove(connection, self._account, refs, now),
+        )
 
     async def usage(self, refs: Sequence[Ref]) -> Usage:
         return await self._read(lambda connection: self._usage(connection, refs))
@@ -159,5 +171,6 @@ class SqlRegistry:
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await calls.read(self._database, work)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await calls.write(self._database, work)
+    async def _write(self, work: Callable[[Connection], T], repeated: Callable[[Connection], T] | None = None) -> T:
+        """Without `repeated`, doing `work` twice is as good as once."""
+        return await calls.write(self._database, work, repeated or work)

@@ -39,10 +39,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Home:
-    """A machine's state below `root`: $C3_HOME, the cache, and folders for projects and mounts."""
+    """A machine's state below `root`: $C3_HOME, the cache, and folders for projects and mounts. `enter` is put before
+    every command."""
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    enter: tuple[str, ...] = ()
 
     @property
     def env(self) -> dict[str, str]:
@@ -57,7 +59,7 @@ class Home:
     def run(self, program: str, *arguments: str, cwd: Path | None = None, code: int | None = None) -> Result:
         """Run `c3` or `c3fs` to its end; with `code`, that must be its exit code."""
         done = subprocess.run(
-            [os.path.join(BIN, program), *arguments],
+            [*self.enter, os.path.join(BIN, program), *arguments],
             env=self.env,
             cwd=cwd or self.root,
             stdin=subprocess.DEVNULL,

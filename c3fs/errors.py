@@ -341,6 +341,10 @@ class RateLimitedError(StoreUnavailableError):
         self.seconds = seconds
 
 
+class OutcomeUnknownError(StoreUnavailableError):
+    """No answer came to a request that must not be made twice: whether it was done is not known."""
+
+
 class LeaseLostError(ConflictError):
     """The job is not this agent's any more."""
 

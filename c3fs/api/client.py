@@ -2,7 +2,7 @@
 
 What may be tried again. A request that was never sent (nobody listens, no connection in time) and one that was turned
 away unread (429), always. One whose answer was lost, or says that the control plane cannot now, only if the request is
-`repeatable`: done twice it is done once. Of any other nobody can say whether it was done, and the error says that.
+`repeatable`: done twice it is done once. Of any other nobody can say whether it was done: OutcomeUnknownError.
 Between tries is a pause with full jitter, or what Retry-After asks for; when there is no time left for it the last
 error is the answer.
 
@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import random
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 import trio
@@ -32,7 +33,7 @@ from c3fs.api.endpoint import Remote
 from c3fs.api.messages import VERSION
 from c3fs.api.refusals import from_answer, from_transport
 from c3fs.core.retry import Retry
-from c3fs.errors import C3Error, DeadlineError, RateLimitedError, StoreRefusedError, StoreUnavailableError
+from c3fs.errors import C3Error, DeadlineError, OutcomeUnknownError, RateLimitedError, StoreRefusedError
 
 if TYPE_CHECKING:
     import httpx
@@ -69,6 +70,11 @@ class Request:
     def shown(self) -> str:
         return f"{self.method} {self.path}"
 
+    @property
+    def target(self) -> str:
+        """Path and query. Text that is no Unicode goes as the bytes it was."""
+        return f"{self.path}?{urlencode(self.query, errors='surrogateescape')}" if self.query else self.path
+
 
 class _Answer(NamedTuple):
     status: int
@@ -80,8 +86,9 @@ class ApiClient:
     """Made by `open_client`. Any number of tasks may call it at once.
 
     Every call raises what the control plane says (c3fs.api.faults); StoreUnavailableError when it is not reached or
-    cannot now, DeadlineError when that takes too long, StoreRefusedError when what answers is no control plane of this
-    version or has no certificate that is trusted. Cancelling a call leaves open whether it was done.
+    cannot now, DeadlineError when that takes too long, OutcomeUnknownError for both of what is not repeatable and was
+    sent; StoreRefusedError when what answers is no control plane of this version or has no certificate that is trusted.
+    Cancelling a call leaves open whether it was done.
     """
 
     def __init__(self, remote: Remote, tries: Retry = TRIES, *, draw: Callable[[], float] = random) -> None:
@@ -167,7 +174,7 @@ class ApiClient:
         elif content is not None:
             headers["content-type"] = "application/octet-stream"
         async with self._client().stream(
-            request.method, VERSION + request.path, params=dict(request.query or {}), content=content, headers=headers
+            request.method, self.remote.endpoint + VERSION + request.target, content=content, headers=headers
         ) as response:
             body = bytearray()
             async for piece in response.aiter_bytes():
@@ -180,7 +187,7 @@ class ApiClient:
         """Of what must not be repeated nobody can say whether it was done."""
         if request.repeatable or not error.retryable:
             return error
-        return StoreUnavailableError(f"{error}; whether it was done is not known")
+        return OutcomeUnknownError(f"{error}; whether it was done is not known")
 
     def _decoded(self, request: Request, answer: _Answer, kind: type[T]) -> T:
         try:
@@ -226,11 +233,12 @@ def _new_client(endpoint: str) -> httpx.AsyncClient:
         logging.getLogger(name).setLevel(logging.WARNING)
     is_tls = endpoint.startswith("https:")
     return httpx.AsyncClient(
-        base_url=endpoint,
         # The system's certificates, or those of SSL_CERT_FILE; reading them takes 20 ms, which http:// does not need.
         verify=ssl.create_default_context() if is_tls else False,
         trust_env=is_tls,
         timeout=httpx.Timeout(None, connect=CONNECT_WITHIN),
-        limits=httpx.Limits(CONNECTIONS_MAX, CONNECTIONS_MAX, KEEP_ALIVE),
+        limits=httpx.Limits(
+            max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE
+        ),
         headers={"user-agent": "c3fs"},
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from c3fs.cli import output
 from c3fs.cli.copying import Copying, RefCopying, Stage, local_copying
@@ -31,8 +32,7 @@ async def copy_into(
     All sources and where they go are looked at first; raises what that may, and what copying may. Who comes later than
     a failure is not copied.
     """
-    async with open_registry(settings) as registry, reading(settings.storage) as reader:
-        stage = Stage(registry, reader, open_store(settings.storage))
+    async with _open_stage(settings) as stage:
         copyings = [await _copying(stage, source) for source in sources]
         paths = await paths_of([one.thing for one in copyings], target, await _newest(stage, target))
         done: list[Copied] = []
@@ -48,8 +48,7 @@ async def plan_into(
     settings: Settings, sources: Sequence[RefSource | LocalSource], target: DatasetPath, planned: Planned
 ) -> None:
     """Tell what `copy_into` would copy; raises what looking at it may."""
-    async with open_registry(settings) as registry, reading(settings.storage) as reader:
-        stage = Stage(registry, reader, open_store(settings.storage))
+    async with _open_stage(settings) as stage:
         copyings = [await _copying(stage, source) for source in sources]
         paths = await paths_of([one.thing for one in copyings], target, await _newest(stage, target))
         for copying, path in zip(copyings, paths, strict=True):
@@ -58,6 +57,13 @@ async def plan_into(
     files = sum(one.totals.files for one in copyings)
     size = sum(one.totals.bytes for one in copyings)
     output.note(f"{_quoted(target.text)}: {output.counted(files, 'file')}, {format_size(size)} to copy")
+
+
+@asynccontextmanager
+async def _open_stage(settings: Settings) -> AsyncGenerator[Stage]:
+    storage = settings.storage
+    async with open_registry(settings) as registry, reading(storage) as reader, open_store(storage) as store:
+        yield Stage(registry, reader, store)
 
 
 async def _copying(stage: Stage, source: RefSource | LocalSource) -> Copying:

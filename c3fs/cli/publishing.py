@@ -27,20 +27,21 @@ def publisher(settings: Settings, registry: Registry, log: JobLog) -> Publish:
 
     async def run(request: PublishRequest) -> Publication:
         await tidy_store(settings.storage)
-        is_first = (await registry.balance(lines=0)).stored == 0
-        done = await publish.publish_outputs(
-            publish.PublishRequest(
-                ref=str(request.ref),
-                base=request.base,
-                outputs=request.outputs,
-                complete=request.complete,
-                best_effort=request.best_effort,
-            ),
-            open_store(settings.storage, create=is_first),
-            registry,
-            now=lambda: datetime.now(UTC),
-            progress=_lines(log, time.monotonic),
-        )
+        is_first = settings.remote is None and (await registry.balance(lines=0)).stored == 0
+        async with open_store(settings.storage, create=is_first) as store:
+            done = await publish.publish_outputs(
+                publish.PublishRequest(
+                    ref=str(request.ref),
+                    base=request.base,
+                    outputs=request.outputs,
+                    complete=request.complete,
+                    best_effort=request.best_effort,
+                ),
+                store,
+                registry,
+                now=lambda: datetime.now(UTC),
+                progress=_lines(log, time.monotonic),
+            )
         root = done.manifest.root
         return Publication(root.files, root.bytes, done.charged, done.warnings)
 

@@ -4,6 +4,9 @@
                     (~/.local/share/c3, or $XDG_DATA_HOME/c3)
     C3_CACHE_DIR    the chunk cache; default: the user's cache directory (~/.cache/c3), for root /var/cache/c3fs
     C3_CACHE_SIZE   the most bytes the cache may have on disk, like 20GiB; default: what the cache decides
+    C3_API_ENDPOINT the control plane that has jobs, data and blobs, with C3_API_KEY; default: what `c3 login` has
+                    stored, and without that they are on this machine
+    C3_API_INSECURE 1 lets the key cross any network in the clear (http://)
     NO_COLOR, TERM  as everywhere: no colours when the one is set or the other is "dumb"
 
 Directories are made on first use and readable by their owner alone: artifacts may be secrets.
@@ -12,9 +15,11 @@ Directories are made on first use and readable by their owner alone: artifacts m
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from c3fs.api.endpoint import Remote, tidy_endpoint
+from c3fs.cli import credentials
 from c3fs.cli.sizes import parse_size
 from c3fs.errors import SettingsError
 
@@ -25,20 +30,28 @@ CACHE_SIZE_MIN: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Where blobs are: all that a process needs to read published trees. `cap` is in bytes."""
+    """Where blobs are: all that a process needs to read published trees. `cap` is in bytes. Those of a control plane
+    are not in `store`."""
 
     store: str
     cache: str
     cap: int | None
+    remote: Remote | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where everything lies; absolute paths. `cache_cap` is in bytes, None for the cache's own default."""
+    """Where everything lies; absolute paths. `cache_cap` is in bytes, None for the cache's own default. With `remote`
+    jobs, data and blobs are there, and on this machine are the cache and logs of mounts."""
 
     home: str
     cache_directory: str
     cache_cap: int | None
+    remote: Remote | None = None
+
+    def at(self, remote: Remote) -> Settings:
+        """The same with another control plane, or another key to it."""
+        return replace(self, remote=remote)
 
     @property
     def has_cache(self) -> bool:
@@ -56,7 +69,7 @@ class Settings:
 
     @property
     def storage(self) -> Storage:
-        return Storage(f"{self.home}/store", self.cache_directory, self.cache_cap)
+        return Storage(f"{self.home}/store", self.cache_directory, self.cache_cap, self.remote)
 
     @property
     def jobs_directory(self) -> str:
@@ -83,7 +96,7 @@ def load_settings() -> Settings:
 def find_settings() -> Settings | None:
     """The same where there is a registry, and None where not: nothing is made. Raises SettingsError."""
     settings = _read()
-    return settings if os.path.isfile(f"{settings.home}/registry.db") else None
+    return settings if settings.remote or os.path.isfile(f"{settings.home}/registry.db") else None
 
 
 def _read() -> Settings:
@@ -96,12 +109,38 @@ def _read() -> Settings:
     cap = parse_size(size, "C3_CACHE_SIZE") if size else None
     if cap is not None and cap < CACHE_SIZE_MIN:
         raise SettingsError(f"C3_CACHE_SIZE: {size} is too small; the least is {CACHE_SIZE_MIN >> 20}MiB")
-    return Settings(home, cache, cap)
+    return Settings(home, cache, cap, _remote_said() or credentials.load(credentials_path()))
+
+
+def credentials_path() -> str:
+    """The file of `c3 login`."""
+    import platformdirs
+
+    return os.path.join(platformdirs.user_config_dir("c3"), "credentials.json")
+
+
+def allows_insecure() -> bool:
+    return os.environ.get("C3_API_INSECURE", "") == "1"
+
+
+def endpoint_said() -> str:
+    """That of the environment, or nothing."""
+    return tidy_endpoint(os.environ.get("C3_API_ENDPOINT", ""))
+
+
+def _remote_said() -> Remote | None:
+    endpoint, key = endpoint_said(), os.environ.get("C3_API_KEY", "")
+    if not endpoint and not key:
+        return None
+    if not endpoint or not key:
+        has, lacks = ("C3_API_ENDPOINT", "C3_API_KEY") if endpoint else ("C3_API_KEY", "C3_API_ENDPOINT")
+        raise SettingsError(f"{has} is set and {lacks} is not; set both, or neither and use `c3 login`")
+    return Remote(endpoint, key, allows_insecure())
 
 
 def script_environment() -> dict[bytes, bytes]:
-    """What the scripts of jobs get: the environment of whoever deployed them."""
-    return dict(os.environb)
+    """What the scripts of jobs get: the environment of whoever deployed them, without the key to everything."""
+    return {name: value for name, value in os.environb.items() if name != b"C3_API_KEY"}
 
 
 def wants_no_colour() -> bool:

@@ -52,12 +52,12 @@ async def publish_source(settings: Settings, registry: Registry, project: str, f
         outputs=(b".",),
         skip=ignore.skip,
     )
-    store = open_store(settings.storage)
     try:
-        with progress("source", None) as advance:
-            done = await publish_outputs(
-                request, store, registry, now=lambda: datetime.now(UTC), progress=lambda now: advance(now.read)
-            )
+        async with open_store(settings.storage) as store:
+            with progress("source", None) as advance:
+                done = await publish_outputs(
+                    request, store, registry, now=lambda: datetime.now(UTC), progress=lambda now: advance(now.read)
+                )
     except CollectError as error:
         path = os.path.join(os.fsencode(folder), error.path)
         why = "keeps changing" if isinstance(error, FileChangedError) else error.why

@@ -15,6 +15,8 @@ import trio
 from c3fs.cache.cache import Cache
 from c3fs.cli.settings import Settings, Storage
 from c3fs.core.manifest import Manifest
+from c3fs.core.retry import Retry
+from c3fs.errors import SettingsError
 from c3fs.fetch.fetcher import Fetcher
 from c3fs.fetch.prefetcher import Prefetcher
 from c3fs.registry.base import Job, Registry, SweepRegistry
@@ -22,7 +24,7 @@ from c3fs.store.base import STALE, Store, SweepableStore
 from c3fs.store.deadline import Deadline, SweepDeadline
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.limited import Limited
-from c3fs.store.retried import Retried, Retry
+from c3fs.store.retried import Retried
 from c3fs.store.verified import Verified
 from c3fs.vfs.filesystem import FileSystem
 from c3fs.vfs.tree import Tree
@@ -80,9 +82,9 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
     """The read path, for as long as the body runs; what was fetched is in the cache when it ends."""
     cache = Cache.open(storage.cache, storage.cap)
     try:
-        async with trio.open_nursery() as nursery:
+        async with open_store(storage) as store, trio.open_nursery() as nursery:
             await nursery.start(cache.run)
-            reader = Reading(cache, open_store(storage))
+            reader = Reading(cache, store)
             await nursery.start(reader.fetcher.run)
             nursery.start_soon(reader.prefetcher.run)
             yield reader
@@ -93,31 +95,45 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
         cache.close()
 
 
-def open_store(storage: Storage, *, create: bool = True) -> Store:
-    """The store of this machine, its calls bounded and verified; made if need be, and if it may `create` one.
+@asynccontextmanager
+async def open_store(storage: Storage, *, create: bool = True) -> AsyncGenerator[Store]:
+    """The store, its calls bounded and verified. That of this machine is made if need be, and if it may `create` one.
 
     From the outside in: whoever asks has an answer within a bound; a blob that arrives corrupt is worth another try
     (`Retried` around `Verified`); who waits to try again occupies no place, nor does verifying (`Limited` below both);
     the inner deadline is that of one call under way, not of its waiting for a place.
     """
-    store = Deadline(DirectoryStore(storage.store, create=create), CALL_WITHIN)
-    return Deadline(Retried(Verified(Limited(store, CALLS_MAX)), Retry()), ANSWER_WITHIN)
+    if storage.remote is not None:
+        from c3fs.cli.remote import open_http_store
+
+        async with open_http_store(storage.remote) as store:
+            yield store
+        return
+    inner = Deadline(DirectoryStore(storage.store, create=create), CALL_WITHIN)
+    yield Deadline(Retried(Verified(Limited(inner, CALLS_MAX)), Retry()), ANSWER_WITHIN)
 
 
 def open_sweepable_store(storage: Storage) -> SweepableStore:
-    """The same store as gc sees it, its calls bounded."""
+    """The store of this machine as gc sees it, its calls bounded."""
     return SweepDeadline(DirectoryStore(storage.store), CALL_WITHIN)
 
 
 async def tidy_store(storage: Storage) -> None:
-    """Remove what publishers that were killed have left half-written."""
-    await DirectoryStore(storage.store).sweep_temporary(STALE)
+    """Remove what publishers that were killed have left half-written; a control plane looks after its own store."""
+    if storage.remote is None:
+        await DirectoryStore(storage.store).sweep_temporary(STALE)
 
 
 @asynccontextmanager
 async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGenerator[Registry]:
-    """The registry. Jobs whose agent died are cleared away and marked first, so that nobody sees them run; `sweep`
-    is False for the agent itself."""
+    """The registry. Jobs whose agent died are cleared away and marked first, so that nobody sees them run, but for
+    those of a control plane, which does it itself; `sweep` is False for the agent."""
+    if settings.remote is not None:
+        from c3fs.cli.remote import open_http_registry
+
+        async with open_http_registry(settings.remote) as registry:
+            yield registry
+        return
     from c3fs.cli.lost import mark_lost_jobs, remove_orphans
 
     with _open_sql_registry(settings) as registry:
@@ -130,7 +146,9 @@ async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGener
 
 @asynccontextmanager
 async def open_sweep_registry(settings: Settings) -> AsyncGenerator[SweepRegistry]:
-    """The registry as gc sees it."""
+    """The registry as gc sees it; raises SettingsError where it is a control plane's."""
+    if settings.remote is not None:
+        raise SettingsError(f"the blobs are those of {settings.remote.endpoint}: gc runs there, not here")
     with _open_sql_registry(settings) as registry:
         yield registry
 

@@ -30,7 +30,7 @@ LOCAL = {
     "InvalidJobSpecError", "InvalidIgnoreError", "SettingsError", "KindError", "NotDirectoryError",
     "IsDirectoryError", "NotFileError", "NotSymlinkError", "BlobError", "CacheError", "CollectError",
     "FileChangedError", "DownloadError", "MountError", "MountBusyError", "SandboxError", "ExecutionError",
-    "C3Error", "TransferError", "UrlExpiredError",
+    "C3Error", "TransferError", "UrlExpiredError", "OutcomeUnknownError",
 }  # fmt: skip
 
 

@@ -1,0 +1,49 @@
+"""What is wired when jobs, data and blobs are those of a control plane.
+
+What moves blobs is imported by who moves some: most commands only ask the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from c3fs.api.client import open_client
+from c3fs.api.endpoint import Remote
+from c3fs.core.retry import Retry
+from c3fs.registry.base import Registry
+from c3fs.registry.http import HttpRegistry
+from c3fs.store.base import Store
+from c3fs.store.complaining import Complaining
+from c3fs.store.deadline import Deadline
+from c3fs.store.limited import Limited
+from c3fs.store.retried import Retried
+from c3fs.store.verified import Verified
+
+CALLS_MAX: Final = 16
+"""Blobs on their way at once: 64 MiB at most, what fills 10 Gbit/s with 50 ms of round trip."""
+CALL_WITHIN: Final = 60.0
+"""Seconds one blob may take on its way, with asking where it is: 4 MiB at 70 kB/s."""
+ANSWER_WITHIN: Final = 120.0
+"""Seconds with waiting for a place and trying again: the time of a control plane that is started anew."""
+TRIES: Final = Retry(tries=6, first=0.2, longest=10.0)
+
+
+@asynccontextmanager
+async def open_http_registry(remote: Remote) -> AsyncGenerator[Registry]:
+    async with open_client(remote) as client:
+        yield HttpRegistry(client)
+
+
+@asynccontextmanager
+async def open_http_store(remote: Remote) -> AsyncGenerator[Store]:
+    """As that of this machine is stacked (c3fs.cli.wiring), with longer bounds, and one thing more: whoever gets
+    corrupt bytes complains, above `Verified`, which finds them, and below `Retried`, which asks again."""
+    from c3fs.store.http import HttpStore
+    from c3fs.store.transport import UrlTransport
+
+    async with open_client(remote) as client:
+        http = HttpStore(client, UrlTransport())
+        found = Verified(Limited(Deadline(http, CALL_WITHIN), CALLS_MAX))
+        yield Deadline(Retried(Complaining(found, http.complain), TRIES), ANSWER_WITHIN)

@@ -26,3 +26,8 @@ async def write(
     """See Database.write. Once it has begun it is not cancelled: the caller knows what became of it."""
     call = partial(database.write, work, repeated)
     return await anyio.to_thread.run_sync(call, limiter=database.threads)
+
+
+async def write_again(database: Database, work: Callable[[Connection], T]) -> T:
+    """The same, for work that may be done twice: the second time changes nothing, or nothing that matters."""
+    return await write(database, work, work)

@@ -80,6 +80,11 @@ class Database:
         """
         return self._run(self._engines.writing, work, repeated)
 
+    def migrate(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for work that changes the tables, finds out by itself what is done already, and may take minutes;
+        in SQLite foreign keys are not checked."""
+        return self._run(self._engines.migrating, work, work)
+
     def close(self) -> None:
         """Close its connections; those that are working are closed when they are done."""
         self._engines.reading.dispose()

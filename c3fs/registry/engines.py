@@ -26,8 +26,8 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Engines:
-    """One database. `reading` and `writing` share a pool of `connections`; `name` is its address without secrets,
-    `advice` where else to look when it cannot be used.
+    """One database. `reading` and `writing` share a pool of `connections`; `migrating` is for changing the tables,
+    where the bounds are wider. `name` is its address without secrets, `advice` what else to do when it cannot be used.
 
     A transaction is tried `tries` times, and not again when `within` seconds have passed since the first.
     """
@@ -35,6 +35,7 @@ class Engines:
     name: str
     reading: Engine
     writing: Engine
+    migrating: Engine
     connections: int
     tries: int
     within: float

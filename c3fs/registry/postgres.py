@@ -15,6 +15,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
 
 from c3fs.errors import SettingsError, StoreRefusedError, StoreUnavailableError
 from c3fs.registry.engines import Engines, Fault
@@ -28,6 +29,8 @@ STATEMENT_WITHIN_S: Final = 30
 """For one statement, waiting for locks included; the server ends it."""
 ANSWER_WITHIN_S: Final = 40.0
 """For a server that does not even end it: then the connection is given up."""
+MIGRATION_WITHIN_S: Final = 600
+"""For all of these when tables are changed, or somebody else's change is waited for."""
 IDLE_WITHIN_S: Final = 30
 """How long the server keeps the locks of a transaction whose process is not heard of any more."""
 TRIES: Final = 7
@@ -94,34 +97,42 @@ language is tried again in vain, and its own text is shown."""
 class BoundedConnection(psycopg.Connection[Any]):
     """Gives up a server that does not answer: it is stopped, or behind a network that swallows everything."""
 
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = ANSWER_WITHIN_S) -> RV:
-        try:
+    answer_within: float = ANSWER_WITHIN_S
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        if timeout is not None:
             return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.answer_within)
         except psycopg.errors._WaitTimeout as error:  # pyright: ignore[reportPrivateUsage]  # it has no other name
             self.pgconn.finish()
-            raise psycopg.OperationalError(f"no answer in {timeout:g} s") from error
+            raise psycopg.OperationalError(f"no answer in {self.answer_within:g} s") from error
 
 
 def postgres_engines(url: str, lock_wait_s: float) -> Engines:
     """Of the database that `url` names. Raises SettingsError, which does not show it: it may hold a password."""
     place = _parse(url)
+    # Values of statements are nobody's business but the database's.
+    common: dict[str, Any] = {"hide_parameters": True, "use_native_hstore": False}
     engine = create_engine(
         place,
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=GIVE_UP_S,
         pool_use_lifo=True,
-        # Values of statements are nobody's business but the database's.
-        hide_parameters=True,
-        use_native_hstore=False,
-        connect_args=_session(lock_wait_s),
+        connect_args=_session(lock_wait_s, STATEMENT_WITHIN_S, IDLE_WITHIN_S),
+        **common,
     )
-    event.listen(engine, "do_connect", _connect)
+    bounds = _session(MIGRATION_WITHIN_S, MIGRATION_WITHIN_S, MIGRATION_WITHIN_S)
+    migrating = create_engine(place, poolclass=NullPool, connect_args=bounds, **common)
+    event.listen(engine, "do_connect", partial(_connect, ANSWER_WITHIN_S))
+    event.listen(migrating, "do_connect", partial(_connect, MIGRATION_WITHIN_S))
     name = _name(place)
     return Engines(
         name=name,
         reading=engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
         writing=engine.execution_options(isolation_level="READ COMMITTED"),
+        migrating=migrating.execution_options(isolation_level="READ COMMITTED"),
         connections=CONNECTIONS,
         tries=TRIES,
         within=GIVE_UP_S,
@@ -180,11 +191,11 @@ def _name(place: URL) -> str:
     return bare.render_as_string().replace("%2F", "/")
 
 
-def _session(lock_wait_s: float) -> dict[str, object]:
+def _session(lock_s: float, statement_s: float, idle_s: float) -> dict[str, object]:
     bounds = {
-        "lock_timeout": lock_wait_s,
-        "statement_timeout": max(STATEMENT_WITHIN_S, lock_wait_s),
-        "idle_in_transaction_session_timeout": IDLE_WITHIN_S,
+        "lock_timeout": lock_s,
+        "statement_timeout": max(statement_s, lock_s),
+        "idle_in_transaction_session_timeout": idle_s,
     }
     return {
         "connect_timeout": CONNECT_WITHIN_S,
@@ -197,8 +208,12 @@ def _session(lock_wait_s: float) -> dict[str, object]:
     }
 
 
-def _connect(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> BoundedConnection:
-    return BoundedConnection.connect(**parameters)
+def _connect(
+    answer_within: float, _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
+) -> BoundedConnection:
+    connection = BoundedConnection.connect(**parameters)
+    connection.answer_within = answer_within
+    return connection
 
 
 def _text(error: BaseException | None) -> str:

@@ -7,17 +7,21 @@ middle that what it has read is out of date. A reader sees the state at its firs
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from functools import partial
 from typing import Final, cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from c3fs.errors import SettingsError, StoreRefusedError, StoreUnavailableError
 from c3fs.registry.engines import Engines, Fault
+from c3fs.store.oserrors import mapped
 
 SCHEME: Final = "sqlite:///"
 CONNECTIONS: Final = 4
@@ -34,6 +38,7 @@ _PRAGMAS: Final = (
     # The log is cut to this after a large transaction instead of staying as large as it ever was.
     "journal_size_limit=16777216",
 )
+_WRITES: Final = {"c3fs_begin": "BEGIN IMMEDIATE"}
 
 _PRIMARY: Final = 0xFF
 """Extended codes say more in the bits above."""
@@ -63,18 +68,22 @@ def sqlite_path(url: str) -> str:
 def sqlite_engines(url: str, lock_wait_s: float) -> Engines:
     """Of the file that `url` names. Raises SettingsError."""
     path = sqlite_path(url)
+    address = URL.create("sqlite", database=path)
     engine = create_engine(
-        URL.create("sqlite", database=path),
+        address,
         pool_size=CONNECTIONS,
         max_overflow=0,
         # Waiting for one of its connections is bounded like waiting for a lock.
         pool_timeout=TRIES * lock_wait_s,
     )
-    _configure(engine, lock_wait_s)
+    _configure(engine, lock_wait_s, _PRAGMAS)
+    migrating = create_engine(address, poolclass=NullPool, execution_options=_WRITES)
+    _configure(migrating, lock_wait_s, [*_PRAGMAS, "foreign_keys=OFF"])
     return Engines(
         name=path,
         reading=engine,
-        writing=engine.execution_options(c3fs_begin="BEGIN IMMEDIATE"),
+        writing=engine.execution_options(**_WRITES),
+        migrating=migrating,
         connections=CONNECTIONS,
         tries=TRIES,
         within=TRIES * lock_wait_s,
@@ -82,6 +91,23 @@ def sqlite_engines(url: str, lock_wait_s: float) -> Engines:
         advice="choose another C3_HOME",
         fault=partial(sqlite_fault, path),
     )
+
+
+def copy_beside(path: str, ending: str) -> None:
+    """Leave what is committed in the file at `path` as `<path>.<ending>` too, whole or not at all. Other processes may
+    read meanwhile. Raises StoreRefusedError, StoreUnavailableError."""
+    unfinished = f"{path}.{ending}-{os.getpid()}"
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        with mapped(path):
+            shutil.copymode(path, unfinished)
+            os.replace(unfinished, f"{path}.{ending}")
+    except sqlite3.Error as error:
+        raise StoreRefusedError(f"{path}: it cannot be copied before it is changed: {error}; {_FULL}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(unfinished)
 
 
 def sqlite_fault(path: str, error: DBAPIError) -> Fault:
@@ -101,13 +127,13 @@ def _code(error: DBAPIError) -> int:
     return code if isinstance(code, int) else sqlite3.SQLITE_ERROR
 
 
-def _configure(engine: Engine, lock_wait_s: float) -> None:
+def _configure(engine: Engine, lock_wait_s: float, pragmas: Iterable[str]) -> None:
     def connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         raw = cast(sqlite3.Connection, connection)
         # Python's sqlite3 is not to begin transactions on its own: `begin` below does.
         raw.isolation_level = None
         try:
-            for pragma in (f"busy_timeout={lock_wait_s * 1000:.0f}", *_PRAGMAS):
+            for pragma in (f"busy_timeout={lock_wait_s * 1000:.0f}", *pragmas):
                 raw.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
             raw.close()

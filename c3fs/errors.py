@@ -228,6 +228,15 @@ class StoreUnavailableError(C3Error):
     retryable = True
 
 
+class DeletionUnansweredError(StoreUnavailableError):
+    """The store was asked to delete blobs and did not answer: it may still do so, for so many `seconds`."""
+
+    def __init__(self, place: str, seconds: float) -> None:
+        super().__init__(f"{place}: a deletion was not answered; the next gc tries again")
+        self.place = place
+        self.seconds = seconds
+
+
 class StoreRefusedError(C3Error):
     """The store cannot take or give this, and will not on a second try (full disk, no permission)."""
 

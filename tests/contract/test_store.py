@@ -25,8 +25,10 @@ from c3fs.store.directory import DirectoryStore
 from c3fs.store.limited import Limited
 from c3fs.store.memory import MemoryStore
 from c3fs.store.retried import Retried
+from c3fs.store.s3 import S3Store
 from c3fs.store.verified import Verified
 from tests.support.blobs import seeded
+from tests.support.seaweed import shared_seaweed
 from tests.support.store_program import temporary_files
 
 OpenStore = Callable[[], Store]
@@ -50,7 +52,12 @@ def decorated(path: Path) -> OpenStore:
     return open_store
 
 
-STORES: Final = {"memory": in_memory, "directory": in_directory, "decorated": decorated}
+def in_seaweed(_path: Path) -> OpenStore:
+    settings = shared_seaweed().settings()
+    return lambda: S3Store(settings)
+
+
+STORES: Final = {"memory": in_memory, "directory": in_directory, "decorated": decorated, "seaweed": in_seaweed}
 
 
 @pytest.fixture(params=STORES)

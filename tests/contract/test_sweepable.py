@@ -14,7 +14,9 @@ from c3fs.core.digest import Digest
 from c3fs.store.base import SHELVES, Deleted, Store, StoredBlob, SweepableStore
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.memory import MemoryStore
+from c3fs.store.s3 import S3Store
 from tests.support.blobs import seeded
+from tests.support.seaweed import shared_seaweed
 
 
 class KeptStore(Store, SweepableStore, Protocol):
@@ -24,6 +26,7 @@ class KeptStore(Store, SweepableStore, Protocol):
 STORES: Final[dict[str, Callable[[Path], KeptStore]]] = {
     "memory": lambda _path: MemoryStore(),
     "directory": lambda path: DirectoryStore(str(path / "store")),
+    "seaweed": lambda _path: S3Store(shared_seaweed().settings()),
 }
 
 

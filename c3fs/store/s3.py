@@ -1,0 +1,165 @@
+"""A store in an S3 bucket: one object a blob (c3fs.store.s3keys), and nothing but plain S3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby, takewhile
+from threading import Event
+from typing import Final, TypeVar
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import C3Error
+from c3fs.store.base import Deleted, Shelf
+from c3fs.store.s3bucket import Bucket
+from c3fs.store.s3keys import BlobKey
+from c3fs.store.s3listing import Objects, batches, find_objects, list_shelf
+from c3fs.store.s3settings import S3Settings
+
+CALLS_MAX: Final = 16
+"""Requests at once."""
+CALL_WITHIN: Final = 30.0
+"""Seconds one request may take: a blob of 4 MiB at 140 kB/s."""
+DELETED_AT_ONCE: Final = 250
+"""Objects one request deletes: S3 takes 1,000, and a cancelled delete waits for the request under way."""
+
+T = TypeVar("T")
+
+
+class S3Store:
+    """Behind c3fs.store.base.Store and SweepableStore, on anyio."""
+
+    def __init__(self, settings: S3Settings, *, calls: int = CALLS_MAX, within: float = CALL_WITHIN) -> None:
+        """At most `calls` requests at once, each of `within` seconds at most."""
+        self._settings = settings
+        self._bucket = Bucket(settings, within)
+        self._threads = anyio.CapacityLimiter(calls)
+        self._deleting = anyio.CapacityLimiter(calls)
+
+    def __repr__(self) -> str:
+        return f"<S3Store {self._settings.place}: {self._threads.borrowed_tokens:g} calls>"
+
+    async def get(self, digest: Digest) -> Buffer:
+        """See c3fs.store.base: what `put` has kept, not what came by a presigned URL."""
+        return await self._in_thread(lambda: self._bucket.get(BlobKey(digest)))
+
+    async def put(self, digest: Digest, data: Buffer) -> None:
+        """See c3fs.store.base. A put that is cancelled may succeed until its request's time is over, and reads `data`
+        until then: a buffer that somebody could change is copied first."""
+        body = data if memoryview(data).readonly else bytes(data)
+        await self._in_thread(lambda: self._bucket.put(BlobKey(digest), body))
+
+    async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
+        """See c3fs.store.base. A request for each."""
+        return await self.absent(blobs.keys())
+
+    async def absent(self, digests: Collection[Digest]) -> set[Digest]:
+        """As `missing`, for who has no bytes: the control plane, which is asked for others."""
+        asked = sorted(set(digests))
+        sizes = await self._sizes([BlobKey(digest) for digest in asked])
+        return {digest for digest, size in zip(asked, sizes, strict=True) if size is None}
+
+    async def shelf(self, prefix: int) -> Shelf:
+        """See c3fs.store.base. Blobs of both kinds: one that is there several times has the bytes of all and the time
+        of the last, which S3 tells in whole seconds."""
+        return await self._in_thread(lambda: list_shelf(self._bucket, prefix))
+
+    async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
+        """See c3fs.store.base. All objects of these digests go, of both kinds.
+
+        When it is cancelled it waits for the answer to the request under way, s3bucket.DELETE_WITHIN at most. Raises
+        DeletionUnansweredError, also when it is cancelled, if there is none: see the notes above.
+        """
+        blobs = size = 0
+        for _, group in groupby(sorted(set(digests)), key=lambda digest: digest[0]):
+            shelf = set(group)
+            found = await self._in_thread(lambda shelf=shelf: find_objects(self._bucket, shelf))
+            for batch in batches(found, DELETED_AT_ONCE):
+                gone = await self._delete(batch, allowed)
+                blobs, size = blobs + len(gone), size + sum(objects.size for objects in gone)
+                if len(gone) < len(batch):
+                    return Deleted(blobs, size)
+        return Deleted(blobs, size)
+
+    async def sweep_temporary(self, older_than_s: float) -> int:
+        """See c3fs.store.base. An object is there whole or not at all, and blobs are put in one piece: there are no
+        parts that somebody could leave behind."""
+        await anyio.lowlevel.checkpoint()
+        return 0
+
+    # --- blobs that were put with presigned URLs
+
+    async def size_of(self, digest: Digest, sha256: bytes) -> int | None:
+        """Bytes in the blob that was put with this SHA-256; None if none was."""
+        return await self._in_thread(lambda: self._bucket.size(BlobKey(digest, sha256)))
+
+    async def sizes_of(self, claims: Sequence[tuple[Digest, bytes]]) -> list[int | None]:
+        """Likewise of several, in their order; several requests at once."""
+        return await self._sizes([BlobKey(digest, sha256) for digest, sha256 in claims])
+
+    async def read(self, digest: Digest, sha256: bytes) -> Buffer:
+        """The blob that was put with this SHA-256, not verified; raises BlobMissingError."""
+        return await self._in_thread(lambda: self._bucket.get(BlobKey(digest, sha256)))
+
+    async def remove(self, digest: Digest, sha256: bytes) -> None:
+        """Delete the blob that was put with this SHA-256, if it is there. Raises DeletionUnansweredError; cancelled, it
+        waits as `delete` does."""
+        await anyio.lowlevel.checkpoint()
+        await self._shielded(lambda: self._bucket.delete([str(BlobKey(digest, sha256))]))
+
+    async def _delete(self, batch: list[Objects], allowed: Callable[[], bool]) -> list[Objects]:
+        """Those that were deleted: all, or as many as it was allowed to."""
+
+        def delete() -> list[Objects]:
+            # Asked for each, and none waits for another: the request is sent a moment later.
+            granted = list(takewhile(lambda _: allowed(), batch))
+            if granted:
+                self._bucket.delete([key for objects in granted for key in objects.keys])
+            return granted
+
+        return await self._shielded(delete)
+
+    async def _sizes(self, keys: Sequence[BlobKey]) -> list[int | None]:
+        """Bytes in the objects with these keys, in their order. Each thread asks for every n-th of them."""
+        sizes: list[int | None] = [None] * len(keys)
+        failed: list[C3Error] = []
+        left = Event()
+
+        def ask(first: int) -> None:
+            for at in range(first, len(keys), self._calls):
+                if left.is_set():
+                    return
+                sizes[at] = self._bucket.size(keys[at])
+
+        async def ask_in_thread(first: int) -> None:
+            try:
+                await self._in_thread(lambda: ask(first))
+            except C3Error as error:
+                failed.append(error)
+                tasks.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                for first in range(min(self._calls, len(keys))):
+                    tasks.start_soon(ask_in_thread, first)
+        finally:
+            left.set()
+        if failed:
+            raise failed[0]
+        return sizes
+
+    @property
+    def _calls(self) -> int:
+        return int(self._threads.total_tokens)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """When it is cancelled the thread is left behind, until its request's time is over."""
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+
+    async def _shielded(self, work: Callable[[], T]) -> T:
+        """When it is cancelled it ends first. Its own limiter: nobody waits, shielded, for requests of others."""
+        # Not abandoned, the thread shields itself; but not the wait for a place, which is why there is one for each.
+        return await anyio.to_thread.run_sync(work, limiter=self._deleting)

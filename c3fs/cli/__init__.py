@@ -7,7 +7,9 @@ What is where
   how long work does. `imported` loads a command when it is asked for.
 - `data cp` is `operands` (what SRC and DST mean), `transfer` (onto the disk, with pull), and `into` (a data set):
   `copying` are its two kinds of source, `landing` where they land, `localwalk` what there is to upload.
-- `wiring` builds the object graph, and is the only place that knows the order of the store's decorators.
+- `wiring` builds the object graph, and is the only place that knows the order of the store's decorators; `remote` the
+  part of it that is a control plane's. `credentials` is the file of `login`, `calling` what commands share that speak
+  with the control plane themselves (`login`, `key`, `user`).
 - `projectfile`, `ignore` and `source` read a project: its `.c3`, what of it a job does not get, its published folder.
   `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
 - `jobref` says which job a JOB argument means, `places` what a PATH of `c3 data` names, `trees` which published trees
@@ -38,7 +40,8 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
     c3 deploy      {"id", "project", "name"}; with -f the log goes to stderr then
     c3 squeue      [{"job_id", "project", "name", "status", "reason", "exit_code", "created", "started", "finished"}]
     c3 show        squeue's keys and {"cancel_requested", "source", "inputs": [{"ref", "mount", "asked"}], "outputs",
-                   "time" (seconds), "ignored", "artifacts": {"ref", "files", "bytes", "complete"}, "log", "directory"}
+                   "time" (seconds), "ignored", "artifacts": {"ref", "files", "bytes", "complete"}, "log", "directory",
+                   "agent"}
     c3 lineage     {"ref", "job_id", "project", "name", "status", "created", "remark", "inputs": [likewise],
                    "consumers": [likewise]}; null for what is shown elsewhere
     c3 cancel      [{"job_id", "status"}]
@@ -54,6 +57,10 @@ JSON that scripts rely on (sizes in bytes, times in ISO 8601 UTC, null for what 
                    that it became, "created" false when nothing changed; [{"source", "path"}], a file each, in a dry run
     c3 pull        {"jobs": [{"job_id", "directory"}]}
     c3 balance     {"stored", "quota", "percent", "lines": [{"at", "ref", "delta", "balance"}]}
+    c3 login       {"endpoint", "account", "kind", "name", "roles": {project: role}}; c3 whoami likewise
+    c3 key create  {"key", "id", "user", "kind", "label", "created", "expires", "revoked"}
+    c3 key list    [likewise, without "key"]
+    c3 user list   [{"name", "created", "roles": {project: role}}]
     c3fs gc        {"dry_run", "deleted": {"blobs", "bytes"}, "named": likewise, "young": likewise, "left", "foreign",
                    "temporary"}, see c3fs.gc.sweep.Swept; "deleted" is what would be, in a dry run
     c3fs mounts    [{"ref", "mountpoint", "state"}], the state being live, dead or silent

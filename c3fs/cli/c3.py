@@ -14,12 +14,17 @@ _COMMANDS: Final = {
     "balance": "c3fs.cli.balance:balance",
     "cancel": "c3fs.cli.cancel:cancel",
     "deploy": "c3fs.cli.deploy:deploy",
+    "key": "c3fs.cli.key:key",
     "lineage": "c3fs.cli.lineage:lineage",
+    "login": "c3fs.cli.login:login",
+    "logout": "c3fs.cli.login:logout",
     "logs": "c3fs.cli.logs:logs",
     "pull": "c3fs.cli.pull:pull",
     "quota": "c3fs.cli.quota:quota",
     "show": "c3fs.cli.show:show",
     "squeue": "c3fs.cli.squeue:squeue",
+    "user": "c3fs.cli.user:user",
+    "whoami": "c3fs.cli.login:whoami",
 }
 _DATA_COMMANDS: Final = {
     "cp": "c3fs.cli.data_cp:cp",

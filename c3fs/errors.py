@@ -241,6 +241,40 @@ class StoreRefusedError(C3Error):
     """The store cannot take or give this, and will not on a second try (full disk, no permission)."""
 
 
+class TransferError(C3Error):
+    """A blob that was not moved by URL. `place` is the server's host; `status` and `code` are what it answered (None: no
+    answer, or none of S3's codes), `seconds` is after how many it wants to be asked again, if it says so.
+
+    Nothing of the URL is in it: whoever has that needs no key.
+    """
+
+    def __init__(
+        self, place: str, why: str, *, status: int | None = None, code: str | None = None, seconds: float | None = None
+    ) -> None:
+        C3Error.__init__(self, f"{place}: {why}")
+        self.place = place
+        self.why = why
+        self.status = status
+        self.code = code
+        self.seconds = seconds
+
+
+class TransferUnavailableError(TransferError, StoreUnavailableError):
+    """No answer, half of one, or one that says: not now."""
+
+
+class TransferRefusedError(TransferError, StoreRefusedError):
+    """The same request will get the same answer: 404 is one of them."""
+
+
+class TransferConflictError(TransferUnavailableError, ConflictError):
+    """Somebody else puts the same at this moment, or has (409, 412)."""
+
+
+class UrlExpiredError(TransferUnavailableError):
+    """The URL was good for a time, which is over; another one is needed."""
+
+
 class DeadlineError(C3Error):
     """A bounded wait ended."""
 

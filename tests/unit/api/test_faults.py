@@ -30,7 +30,8 @@ LOCAL = {
     "InvalidJobSpecError", "InvalidIgnoreError", "SettingsError", "KindError", "NotDirectoryError",
     "IsDirectoryError", "NotFileError", "NotSymlinkError", "BlobError", "CacheError", "CollectError",
     "FileChangedError", "DownloadError", "MountError", "MountBusyError", "SandboxError", "ExecutionError",
-    "C3Error", "TransferError", "UrlExpiredError", "OutcomeUnknownError",
+    "C3Error", "OutcomeUnknownError", "TransferError", "TransferUnavailableError", "TransferRefusedError",
+    "TransferConflictError", "UrlExpiredError", "DeletionUnansweredError",
 }  # fmt: skip
 
 

@@ -11,10 +11,13 @@ from c3fs.cli.program import Group, run_program, version_option
 from c3fs.cli.shells import completion
 
 _COMMANDS: Final = {
+    "admin": "c3fs.cli.admin:admin",
+    "agent": "c3fs.cli.agent:agent",
     "gc": "c3fs.cli.gc:gc",
     "manifest": "c3fs.cli.manifest:manifest",
     "mount": "c3fs.cli.mount:mount",
     "mounts": "c3fs.cli.umount:mounts",
+    "serve": "c3fs.cli.serve:serve",
     "umount": "c3fs.cli.umount:umount",
 }
 

@@ -1,0 +1,43 @@
+"""The control plane's database, as its engineer names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+from click.core import ParameterSource
+
+from c3fs.errors import SettingsError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+VARIABLE: Final = "C3_DB"
+
+
+def _checked(ctx: click.Context, parameter: click.Parameter, url: str) -> str:
+    """A password on the command line is in every process list."""
+    told = ctx.get_parameter_source(str(parameter.name))
+    if told is ParameterSource.COMMANDLINE and urlsplit(url).password is not None:
+        raise SettingsError(f"--db: everybody sees a password there; say it in {VARIABLE}, PGPASSWORD or ~/.pgpass")
+    return url
+
+
+database_option = click.option(
+    "--db",
+    metavar="URL",
+    envvar=VARIABLE,
+    show_envvar=True,
+    required=True,
+    callback=_checked,
+    help="The database: sqlite:////absolute/path or postgresql://user@host/name.",
+)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username or ''}@{parts.netloc.rpartition('@')[2]}").geturl()

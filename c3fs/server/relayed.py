@@ -1,0 +1,74 @@
+"""Blobs that go through the control plane: the store is a directory, which nobody else can reach.
+
+What is put is verified first, so a name in the store stands for what it says when it is kept, and afterwards for what
+the disk has made of it. What has rotted is found by whoever gets it, for readers verify: their complaint removes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
+
+import anyio.to_thread
+
+from c3fs.api.messages import VERSION, BlobUrl, Slot
+from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import BlobCorruptError
+from c3fs.server.gateway import Claimed
+from c3fs.store.base import Store
+
+URL_SECONDS: Final = 3600.0
+"""The control plane's own URLs are good for ever; after this a client asks again whether they are the best."""
+
+
+class LocalStore(Store, Protocol):
+    """A store that can tell what it has from digests alone, and lets go what has rotted."""
+
+    async def absent(self, digests: Collection[Digest]) -> set[Digest]:
+        """Those of `digests` that are not there."""
+        ...
+
+    async def remove_corrupt(self, digest: Digest) -> bool:
+        """Delete the blob if it is there and its bytes are not those that the digest names; whether they were not.
+        Nobody can put it in between."""
+        ...
+
+
+def blob_url(digest: Digest) -> str:
+    return f"{VERSION}/blobs/{digest}"
+
+
+class Relayed:
+    """Behind c3fs.server.gateway.Gateway."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+
+    def __repr__(self) -> str:
+        return f"Relayed({self._store!r})"
+
+    async def missing(self, claims: Sequence[Claimed]) -> list[Slot]:
+        missing = await self._store.absent({claim.digest for claim in claims})
+        return [Slot(str(digest), blob_url(digest), {}, URL_SECONDS) for digest in sorted(missing)]
+
+    async def confirm(self, claims: Sequence[Claimed]) -> list[Digest]:
+        return sorted(await self._store.absent({claim.digest for claim in claims}))
+
+    async def urls(self, digests: Collection[Digest]) -> list[BlobUrl]:
+        stored = set(digests) - await self._store.absent(digests)
+        return [BlobUrl(str(digest), blob_url(digest), URL_SECONDS) for digest in sorted(stored)]
+
+    async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
+        return await self._store.absent(digests)
+
+    async def get(self, digest: Digest) -> Buffer:
+        return await self._store.get(digest)
+
+    async def put(self, digest: Digest, data: Buffer) -> None:
+        actual = await anyio.to_thread.run_sync(Digest.of, data)
+        if actual != digest:
+            raise BlobCorruptError(str(digest), str(actual))
+        await self._store.put(digest, data)
+
+    async def complaint(self, digest: Digest) -> bool:
+        return await self._store.remove_corrupt(digest)

@@ -1,0 +1,122 @@
+"""`c3fs serve` as a process: starting, workers, TLS, stopping, and what it shows of secrets."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from c3fs.api.messages import Take
+from tests.support.programs import BIN
+from tests.support.served import Served, administer, served
+
+WITHIN = 30.0
+
+
+def ask(plane: Served, path: str, key: str | None = None, **options: object) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key or plane.key}"}
+    verify = options.get("verify", True)
+    assert isinstance(verify, bool | ssl.SSLContext)
+    return httpx.get(f"{plane.url}/v1/{path}", headers=headers, timeout=WITHIN, verify=verify)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_it_starts_serves_and_stops(workers: int, tmp_path: Path) -> None:
+    with served(tmp_path, "--workers", str(workers)) as plane:
+        assert ask(plane, "health").json() == {"version": "0.1.0"}
+        for _ in range(20):
+            assert ask(plane, "me").json()["roles"] == {"*": "admin"}
+        assert plane.end() == 0
+        assert "GET me 200" in plane.log
+        assert plane.key not in plane.log
+        assert "Traceback" not in plane.log
+
+
+def test_a_worker_that_dies_ends_all(tmp_path: Path) -> None:
+    with served(tmp_path, "--workers", "2") as plane:
+        children = Path(f"/proc/{plane.process.pid}/task/{plane.process.pid}/children").read_text().split()
+        assert len(children) == 2
+        subprocess.run(["kill", "-9", children[0]], check=True)
+        assert plane.process.wait(WITHIN) == 70
+        assert not Path(f"/proc/{children[1]}").exists()
+
+
+def test_stopping_answers_who_waits(tmp_path: Path) -> None:
+    with served(tmp_path) as plane:
+        db = f"sqlite:///{tmp_path}/registry.db"
+        key = administer(db, "add-key", "acme", "boss", "--agent").strip()
+        assert ask(plane, "me", key).json()["kind"] == "agent"
+        statuses: list[int] = []
+
+        def wait() -> None:
+            with httpx.Client(base_url=plane.url, timeout=WITHIN) as client:
+                body = {"agent": "here", "attempt": "0" * 16, "wait": 20}
+                headers = {"Authorization": f"Bearer {key}"}
+                statuses.append(client.post("/v1/queue/take", json=body, headers=headers).status_code)
+
+        assert Take("here", "0" * 16, 20).wait == 20
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.5)  # it waits, or will find the server gone
+        assert plane.end() == 0
+        waiting.join(WITHIN)
+        assert statuses == [204]
+
+
+def test_tls(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate, *subject], check=True, capture_output=True)
+    with served(tmp_path, "--certificate", certificate, "--key", key) as plane:
+        assert plane.url.startswith("https://")
+        context = ssl.create_default_context(cafile=certificate)
+        assert ask(plane, "me", verify=context).status_code == 200
+        assert plane.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--db", "postgresql://c3:hidden@127.0.0.1/c3", "--store", "file:///tmp/x"], 8, "PGPASSWORD"),
+        (["--db", "oracle://x", "--store", "file:///tmp/x"], 8, "not the address"),
+        (["--store", "ftp://x"], 8, "not the address of a store"),
+        (["--store", "file://host/x"], 8, "not the address"),
+        (["--host", "no.such.host.invalid"], 8, "cannot listen"),
+        (["--certificate", "/dev/null"], 2, "go together"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    defaults = {"--db": f"sqlite:///{tmp_path}/registry.db", "--store": f"file://{tmp_path}/store", "--port": "0"}
+    given = {**defaults, **dict(zip(arguments[::2], arguments[1::2], strict=True))}
+    command = [f"{BIN}/c3fs", "serve", *(word for pair in given.items() for word in pair)]
+    result = subprocess.run(command, capture_output=True, timeout=WITHIN, check=False)
+    assert result.returncode == code, result.stderr
+    assert said in result.stderr.decode()
+    assert b"hidden" not in result.stderr
+
+
+def test_admin(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/registry.db"
+    administer(db, "add-account", "acme", "--quota", "1GiB")
+    assert administer(db, "accounts").split()[-1] == "acme" or "acme" in administer(db, "accounts").split()
+    administer(db, "add-user", "acme", "ann", "--role", "write", "--project", "demo")
+    administer(db, "grant", "acme", "ann", "read")
+    users = json.loads(administer(db, "users", "acme", "--json"))
+    assert users == [{"name": "ann", "roles": {"*": "read", "demo": "write"}}]
+    made = json.loads(administer(db, "add-key", "acme", "ann", "--label", "laptop", "--expires", "7d", "--json"))
+    assert made["key"].startswith("c3_key_")
+    assert (made["user"], made["label"]) == ("ann", "laptop")
+    assert made["expires"] > made["created"]
+    listed = administer(db, "keys", "acme")
+    assert made["id"] in listed
+    assert made["key"] not in listed
+    administer(db, "revoke", "acme", made["id"])
+    assert json.loads(administer(db, "keys", "acme", "--json"))[0]["revoked"] is not None
+    administer(db, "remove-user", "acme", "ann")
+    assert administer(db, "users", "acme") == ""

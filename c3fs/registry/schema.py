@@ -94,7 +94,7 @@ jobs = Table(
     Column("finished", UtcTime),
     Column("cancel_requested", UtcTime),
     # Of a job that was taken from the queue: the agent's name, the request that took it, and until when it is that
-    # agent's. None of a job that runs where it was deployed.
+    # agent's. None of a job that runs where it was deployed; a job that has ended has no lease.
     Column("agent", String(200)),
     Column("attempt", String(64)),
     Column("lease_until", UtcTime),
@@ -104,6 +104,12 @@ jobs = Table(
     Index("jobs_by_project", "account", "project", "created", "id"),
     Index("jobs_by_state", "account", "state", "created", "id"),
 )
+
+_TAKEN = jobs.c.attempt.is_not(None)
+# An attempt takes one job, once.
+Index("jobs_by_attempt", jobs.c.account, jobs.c.attempt, unique=True, sqlite_where=_TAKEN, postgresql_where=_TAKEN)
+_LEASED = jobs.c.lease_until.is_not(None)
+Index("jobs_by_lease", jobs.c.lease_until, sqlite_where=_LEASED, postgresql_where=_LEASED)
 
 SOURCE: Final = -1
 """The position of a job's source among what it consumes."""
@@ -204,8 +210,8 @@ job_logs = Table(
     Column("job", String(32), ForeignKey("jobs.id"), primary_key=True),
     # Of its first byte.
     Column("position", BigInteger, primary_key=True, autoincrement=False),
+    # With a rowid: without, SQLite reads every piece that it compares keys with on the way to one.
     Column("piece", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 users = Table(

@@ -29,6 +29,14 @@ def _jobs() -> None:
     op.execute("UPDATE jobs SET log_size = 0")
     with op.batch_alter_table("jobs") as batch:
         batch.alter_column("log_size", existing_type=sa.BigInteger(), nullable=False)
+    _index_where("jobs_by_attempt", ["account", "attempt"], "attempt IS NOT NULL", unique=True)
+    _index_where("jobs_by_lease", ["lease_until"], "lease_until IS NOT NULL")
+
+
+def _index_where(name: str, columns: list[str], condition: str, *, unique: bool = False) -> None:
+    """Of the rows of `jobs` for which `condition` holds."""
+    where = sa.text(condition)
+    op.create_index(name, "jobs", columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def _sweeps() -> None:
@@ -55,7 +63,6 @@ def _blobs_and_logs() -> None:
         sa.Column("job", sa.String(32), sa.ForeignKey("jobs.id"), primary_key=True),
         sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("piece", sa.LargeBinary, nullable=False),
-        sqlite_with_rowid=False,
     )
 
 

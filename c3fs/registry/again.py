@@ -19,21 +19,22 @@ from c3fs.registry import consumed, jobs, manifests
 from c3fs.registry.base import Job
 from c3fs.registry.ledger import lock_account
 from c3fs.registry.schema import ledger
+from c3fs.registry.views import View
 
 
-def add_job(connection: Connection, account: str, job: Job) -> None:
+def add_job(connection: Connection, view: View, job: Job) -> None:
     """A job that is there and is the same in everything was added by the first time."""
     try:
         with connection.begin_nested():
-            consumed.add_job(connection, account, job)
+            consumed.add_job(connection, view, job)
     except ConflictError:
-        if jobs.find_job(connection, account, job.id) != job:
+        if jobs.find_job(connection, view, job.id) != job:
             raise
 
 
 def move_job(
     connection: Connection,
-    account: str,
+    view: View,
     job_id: str,
     state: JobState,
     reason: Reason | None,
@@ -42,9 +43,9 @@ def move_job(
 ) -> Job:
     """The time that was noted tells whose move it was. SCHEDULING notes none: then StoreUnavailableError says so."""
     try:
-        return jobs.move_job(connection, account, job_id, state, reason, exit_code, now)
+        return jobs.move_job(connection, view, job_id, state, reason, exit_code, now)
     except IllegalTransitionError:
-        job = jobs.get_job(connection, account, job_id)
+        job = jobs.get_job(connection, view, job_id)
         if job.state is not state:
             raise
         if state is JobState.SCHEDULING:
@@ -55,21 +56,21 @@ def move_job(
         return job
 
 
-def request_cancel(connection: Connection, account: str, job_id: str, now: datetime) -> Job:
+def request_cancel(connection: Connection, view: View, job_id: str, now: datetime) -> Job:
     """A PENDING job was canceled by the first time if its times are this call's."""
     try:
-        return jobs.request_cancel(connection, account, job_id, now)
+        return jobs.request_cancel(connection, view, job_id, now)
     except IllegalTransitionError:
-        job = jobs.get_job(connection, account, job_id)
+        job = jobs.get_job(connection, view, job_id)
         if (job.state, job.cancel_requested) != (JobState.CANCELED, now):
             raise
         return job
 
 
-def remove(connection: Connection, account: str, refs: Sequence[Ref], now: datetime) -> int:
+def remove(connection: Connection, view: View, refs: Sequence[Ref], now: datetime) -> int:
     """What the first time gave back stands in the ledger, with this call's time."""
-    lock_account(connection, account)
-    query = select(ledger.c.ref, ledger.c.delta).where(ledger.c.account == account, ledger.c.at == now)
+    lock_account(connection, view.account)
+    query = select(ledger.c.ref, ledger.c.delta).where(ledger.c.account == view.account, ledger.c.at == now)
     wanted = {manifests.ledger_ref(ref) for ref in refs}
     deltas = [delta for ref, delta in connection.execute(query) if ref in wanted]
-    return -sum(deltas) if deltas else manifests.remove(connection, account, refs, now)
+    return -sum(deltas) if deltas else manifests.remove(connection, view, refs, now)

@@ -13,6 +13,7 @@ from c3fs.core.job import FINAL, TRANSITIONS, JobState, Reason
 from c3fs.errors import ConflictError, IllegalTransitionError, JobNotFoundError
 from c3fs.registry.base import Job
 from c3fs.registry.schema import SOURCE, consumed, jobs
+from c3fs.registry.views import View
 
 BATCH: Final = 500
 """Values in one IN list: databases bound them, and none is faster with more."""
@@ -30,6 +31,7 @@ def insert_job(connection: Connection, account: str, job: Job) -> None:
         "exit_code": job.exit_code,
         "spec": job.spec,
         "directory": job.directory,
+        "agent": job.agent,
         "created": job.created,
         "started": job.started,
         "finished": job.finished,
@@ -41,24 +43,24 @@ def insert_job(connection: Connection, account: str, job: Job) -> None:
         raise ConflictError(f"{job.id}: there is a job of that id already") from error
 
 
-def find_job(connection: Connection, account: str, job_id: str) -> Job | None:
-    found = read_jobs(connection, select(jobs).where(jobs.c.id == job_id, jobs.c.account == account))
+def find_job(connection: Connection, view: View, job_id: str) -> Job | None:
+    found = read_jobs(connection, select(jobs).where(jobs.c.id == job_id, *view.jobs()))
     return found[0] if found else None
 
 
-def get_job(connection: Connection, account: str, job_id: str) -> Job:
+def get_job(connection: Connection, view: View, job_id: str) -> Job:
     """Raises JobNotFoundError."""
-    job = find_job(connection, account, job_id)
+    job = find_job(connection, view, job_id)
     if job is None:
         raise JobNotFoundError(job_id)
     return job
 
 
 def list_jobs(
-    connection: Connection, account: str, project: str | None, state: JobState | None, limit: int | None
+    connection: Connection, view: View, project: str | None, state: JobState | None, limit: int | None
 ) -> list[Job]:
     """The newest first; of those of one moment, the one whose id sorts last."""
-    query = select(jobs).where(jobs.c.account == account)
+    query = select(jobs).where(*view.jobs())
     if project is not None:
         query = query.where(jobs.c.project == project)
     if state is not None:
@@ -79,7 +81,7 @@ def read_jobs(connection: Connection, query: Select[Any]) -> list[Job]:
 
 def move_job(
     connection: Connection,
-    account: str,
+    view: View,
     job_id: str,
     state: JobState,
     reason: Reason | None,
@@ -96,40 +98,40 @@ def move_job(
     if state is JobState.RUNNING:
         values["started"] = now
     if state in FINAL:
-        values["finished"] = now
+        values |= {"finished": now, "lease_until": None}
     origins = [origin for origin, allowed in TRANSITIONS.items() if state in allowed]
-    if not _update(connection, account, job_id, origins, values):
-        raise IllegalTransitionError(job_id, get_job(connection, account, job_id).state.value, state.value)
-    return get_job(connection, account, job_id)
+    if not _update(connection, view, job_id, origins, values):
+        raise IllegalTransitionError(job_id, get_job(connection, view, job_id).state.value, state.value)
+    return get_job(connection, view, job_id)
 
 
-def request_cancel(connection: Connection, account: str, job_id: str, now: datetime) -> Job:
+def request_cancel(connection: Connection, view: View, job_id: str, now: datetime) -> Job:
     """See c3fs.registry.base. The second request keeps the first one's time. The job is locked, so that it is asked
     for in the state that it is in."""
-    mine = (jobs.c.id == job_id, jobs.c.account == account)
+    mine = (jobs.c.id == job_id, *view.jobs())
     connection.execute(select(jobs.c.id).where(*mine).with_for_update(key_share=True))
     if _update(
         connection,
-        account,
+        view,
         job_id,
         [JobState.PENDING],
         {"state": JobState.CANCELED.value, "finished": now, "cancel_requested": now},
     ):
-        return get_job(connection, account, job_id)
-    job = get_job(connection, account, job_id)
+        return get_job(connection, view, job_id)
+    job = get_job(connection, view, job_id)
     if job.state in FINAL:
         raise IllegalTransitionError(job_id, job.state.value, JobState.CANCELED.value)
     if job.cancel_requested is None:
-        _update(connection, account, job_id, [job.state], {"cancel_requested": now})
-    return get_job(connection, account, job_id)
+        _update(connection, view, job_id, [job.state], {"cancel_requested": now})
+    return get_job(connection, view, job_id)
 
 
 def _update(
-    connection: Connection, account: str, job_id: str, origins: Iterable[JobState], values: dict[str, object]
+    connection: Connection, view: View, job_id: str, origins: Iterable[JobState], values: dict[str, object]
 ) -> bool:
     """Change the job if it is in one of the states `origins`; whether it was."""
     states = [origin.value for origin in origins]
-    statement = update(jobs).where(jobs.c.id == job_id, jobs.c.account == account, jobs.c.state.in_(states))
+    statement = update(jobs).where(jobs.c.id == job_id, *view.jobs(), jobs.c.state.in_(states))
     return connection.execute(statement.values(values)).rowcount == 1
 
 
@@ -159,4 +161,5 @@ def _job(row: Row[Any], refs: dict[int, str]) -> Job:
         inputs=tuple(ref for position, ref in sorted(refs.items()) if position != SOURCE),
         source=refs.get(SOURCE),
         cancel_requested=row.cancel_requested,
+        agent=row.agent,
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from c3fs.core.digest import Digest
 from c3fs.core.job import FINAL
@@ -21,6 +21,7 @@ from c3fs.registry.ledger import charge, lock_account, new_bytes
 from c3fs.registry.refs import find_id, newest, row_at
 from c3fs.registry.schema import jobs, manifest_blobs, manifests
 from c3fs.registry.sweeps import swept_since
+from c3fs.registry.views import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +72,28 @@ def register(connection: Connection, account: str, entry: Entry, now: datetime) 
     return Registration(delta, created=True, manifest=manifest)
 
 
-def remove(connection: Connection, account: str, refs: Sequence[Ref], now: datetime) -> int:
+def remove(connection: Connection, view: View, refs: Sequence[Ref], now: datetime) -> int:
     """See c3fs.registry.base."""
-    before = stored = lock_account(connection, account)
+    before = stored = lock_account(connection, view.account)
     for ref in refs:
-        manifest_id = find_id(connection, account, ref)
-        refuse_in_use(connection, account, ref)
-        freed = new_bytes(connection, account, manifest_id)
+        manifest_id = find_id(connection, view, ref)
+        refuse_in_use(connection, view.account, ref)
+        freed = new_bytes(connection, view.account, manifest_id)
         connection.execute(delete(manifest_blobs).where(manifest_blobs.c.manifest == manifest_id))
         connection.execute(update(manifests).where(manifests.c.id == manifest_id).values(removed=now))
-        charge(connection, account, ledger_ref(ref), -freed, stored, now)
+        charge(connection, view.account, ledger_ref(ref), -freed, stored, now)
         stored -= freed
     return before - stored
 
 
-def list_artifacts(connection: Connection, account: str, project: str | None) -> dict[str, Manifest]:
+def list_artifacts(connection: Connection, view: View, project: str | None) -> dict[str, Manifest]:
     """See c3fs.registry.base."""
     final = [state.value for state in FINAL]
+    record = and_(jobs.c.id == manifests.c.name, jobs.c.account == manifests.c.account)
     query = (
         select(manifests.c.name, manifests.c.body)
-        .select_from(manifests.outerjoin(jobs, jobs.c.id == manifests.c.name))
-        .where(manifests.c.account == account, manifests.c.kind == "job", manifests.c.removed.is_(None))
+        .select_from(manifests.outerjoin(jobs, record))
+        .where(*view.trees(), manifests.c.kind == "job", manifests.c.removed.is_(None))
         .where(or_(jobs.c.id.is_(None), jobs.c.state.in_(final)))
     )
     if project is not None:
@@ -99,40 +101,40 @@ def list_artifacts(connection: Connection, account: str, project: str | None) ->
     return {name: decode_manifest(body) for name, body in connection.execute(query)}
 
 
-def list_versions(connection: Connection, account: str, ref: Ref) -> list[Manifest]:
+def list_versions(connection: Connection, view: View, ref: Ref) -> list[Manifest]:
     """See c3fs.registry.base."""
     query = (
         select(manifests.c.body)
-        .where(manifests.c.account == account, manifests.c.base == ref.base, manifests.c.version > 0)
+        .where(*view.trees(), manifests.c.base == ref.base, manifests.c.version > 0)
         .where(manifests.c.removed.is_(None))
         .order_by(manifests.c.version.desc())
     )
     return [decode_manifest(body) for body in connection.execute(query).scalars()]
 
 
-def list_datasets(connection: Connection, account: str, project: str | None) -> list[str]:
+def list_datasets(connection: Connection, view: View, project: str | None) -> list[str]:
     """See c3fs.registry.base."""
     query = (
         select(manifests.c.name)
         .distinct()
-        .where(manifests.c.account == account, manifests.c.kind == "dataset", manifests.c.removed.is_(None))
+        .where(*view.trees(), manifests.c.kind == "dataset", manifests.c.removed.is_(None))
         .where(manifests.c.project.is_(None) if project is None else manifests.c.project == project)
     )
     return sorted(connection.execute(query).scalars())
 
 
-def list_projects(connection: Connection, account: str) -> list[str]:
+def list_projects(connection: Connection, view: View) -> list[str]:
     """See c3fs.registry.base."""
-    of_jobs = select(jobs.c.project).where(jobs.c.account == account)
+    of_jobs = select(jobs.c.project).where(*view.jobs())
     of_trees = select(manifests.c.project).where(
-        manifests.c.account == account, manifests.c.project.is_not(None), manifests.c.removed.is_(None)
+        *view.trees(), manifests.c.project.is_not(None), manifests.c.removed.is_(None)
     )
     return sorted(connection.execute(of_jobs.union(of_trees)).scalars())
 
 
 def _same_tree(connection: Connection, account: str, entry: Entry) -> Manifest | None:
     """What is there under the very ref, if it is the same; raises ConflictError if it is another."""
-    found = row_at(connection, account, entry.ref.base, entry.ref.number or 0)
+    found = row_at(connection, View(account), entry.ref.base, entry.ref.number or 0)
     if found is None:
         return None
     if found.removed is not None:
@@ -146,7 +148,7 @@ def _same_tree(connection: Connection, account: str, entry: Entry) -> Manifest |
 
 def _same_version(connection: Connection, account: str, entry: Entry) -> Manifest | None:
     """The version that has this tree already: the newest, or of a source any. Raises OutdatedError."""
-    latest = newest(connection, account, entry.ref.base)
+    latest = newest(connection, View(account), entry.ref.base)
     if entry.onto is not None and entry.onto != (0 if latest is None else latest.version):
         raise OutdatedError(str(entry.ref))
     if entry.ref.kind == "source":

@@ -19,6 +19,7 @@ from c3fs.registry.base import Balance, Job, Registration, Sweep, Usage
 from c3fs.registry.database import LOCK_WAIT_S, Database
 from c3fs.registry.opening import open_database
 from c3fs.registry.schema import DEFAULT_ACCOUNT
+from c3fs.registry.views import View
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -37,9 +38,10 @@ class SqlRegistry:
     PostgreSQL.
     """
 
-    def __init__(self, database: Database, account: str, now: Clock) -> None:
+    def __init__(self, database: Database, view: View, now: Clock) -> None:
         self._database = database
-        self._account = account
+        self._view = view
+        self._account = view.account
         self._now = now
 
     @classmethod
@@ -56,7 +58,7 @@ class SqlRegistry:
         Raises SettingsError (the URL), StoreRefusedError (no registry, damaged, of another version, no
         permission, disk full), StoreUnavailableError (stays locked).
         """
-        return cls(open_database(url, lock_wait_s=lock_wait_s), account, now)
+        return cls(open_database(url, lock_wait_s=lock_wait_s), View(account), now)
 
     def __repr__(self) -> str:
         return f"<SqlRegistry of {self._account} in {self._database!r}>"
@@ -74,36 +76,36 @@ class SqlRegistry:
     async def add_job(self, job: Job) -> None:
         """See c3fs.registry.base, as for all below. Also raises InvalidRefError."""
         await self._write(
-            lambda connection: consumed.add_job(connection, self._account, job),
-            lambda connection: again.add_job(connection, self._account, job),
+            lambda connection: consumed.add_job(connection, self._view, job),
+            lambda connection: again.add_job(connection, self._view, job),
         )
 
     async def job(self, job_id: str) -> Job:
-        return await self._read(lambda connection: jobs.get_job(connection, self._account, job_id))
+        return await self._read(lambda connection: jobs.get_job(connection, self._view, job_id))
 
     async def jobs(
         self, *, project: str | None = None, state: JobState | None = None, limit: int | None = None
     ) -> list[Job]:
-        return await self._read(lambda connection: jobs.list_jobs(connection, self._account, project, state, limit))
+        return await self._read(lambda connection: jobs.list_jobs(connection, self._view, project, state, limit))
 
     async def move_job(
         self, job_id: str, state: JobState, *, reason: Reason | None = None, exit_code: int | None = None
     ) -> Job:
         now = self._now()
         return await self._write(
-            lambda connection: jobs.move_job(connection, self._account, job_id, state, reason, exit_code, now),
-            lambda connection: again.move_job(connection, self._account, job_id, state, reason, exit_code, now),
+            lambda connection: jobs.move_job(connection, self._view, job_id, state, reason, exit_code, now),
+            lambda connection: again.move_job(connection, self._view, job_id, state, reason, exit_code, now),
         )
 
     async def request_cancel(self, job_id: str) -> Job:
         now = self._now()
         return await self._write(
-            lambda connection: jobs.request_cancel(connection, self._account, job_id, now),
-            lambda connection: again.request_cancel(connection, self._account, job_id, now),
+            lambda connection: jobs.request_cancel(connection, self._view, job_id, now),
+            lambda connection: again.request_cancel(connection, self._view, job_id, now),
         )
 
     async def consumers(self, ref: Ref) -> list[Job]:
-        return await self._read(lambda connection: consumed.list_consumers(connection, self._account, ref))
+        return await self._read(lambda connection: consumed.list_consumers(connection, self._view, ref))
 
     async def mark(self) -> int:
         now = self._now()
@@ -118,22 +120,22 @@ class SqlRegistry:
         return await self._write(lambda connection: manifests.register(connection, self._account, entry, now))
 
     async def resolve(self, ref: Ref) -> Ref:
-        return await self._read(lambda connection: refs.resolve(connection, self._account, ref))
+        return await self._read(lambda connection: refs.resolve(connection, self._view, ref))
 
     async def manifest(self, ref: Ref) -> Manifest:
-        return await self._read(lambda connection: refs.find_manifest(connection, self._account, ref))
+        return await self._read(lambda connection: refs.find_manifest(connection, self._view, ref))
 
     async def artifacts(self, *, project: str | None = None) -> dict[str, Manifest]:
-        return await self._read(lambda connection: manifests.list_artifacts(connection, self._account, project))
+        return await self._read(lambda connection: manifests.list_artifacts(connection, self._view, project))
 
     async def versions(self, ref: Ref) -> list[Manifest]:
-        return await self._read(lambda connection: manifests.list_versions(connection, self._account, ref))
+        return await self._read(lambda connection: manifests.list_versions(connection, self._view, ref))
 
     async def datasets(self, project: str | None = None) -> list[str]:
-        return await self._read(lambda connection: manifests.list_datasets(connection, self._account, project))
+        return await self._read(lambda connection: manifests.list_datasets(connection, self._view, project))
 
     async def projects(self) -> list[str]:
-        return await self._read(lambda connection: manifests.list_projects(connection, self._account))
+        return await self._read(lambda connection: manifests.list_projects(connection, self._view))
 
     async def remove(self, refs: Sequence[Ref]) -> int:
         """Also raises InvalidRefError."""
@@ -142,8 +144,8 @@ class SqlRegistry:
                 raise InvalidRefError(str(ref), "what is removed is one whole tree, by its id or version")
         now = self._now()
         return await self._write(
-            lambda connection: manifests.remove(connection, self._account, refs, now),
-            lambda connection: again.remove(connection, self._account, refs, now),
+            lambda connection: manifests.remove(connection, self._view, refs, now),
+            lambda connection: again.remove(connection, self._view, refs, now),
         )
 
     async def usage(self, refs: Sequence[Ref]) -> Usage:
@@ -166,7 +168,7 @@ class SqlRegistry:
         await self._write(lambda connection: sweeps.settle(connection, sweep))
 
     def _usage(self, connection: Connection, named: Sequence[Ref]) -> Usage:
-        return ledger.get_usage(connection, self._account, refs.find_ids(connection, self._account, named))
+        return ledger.get_usage(connection, self._account, refs.find_ids(connection, self._view, named))
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await calls.read(self._database, work)

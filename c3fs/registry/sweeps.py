@@ -58,19 +58,37 @@ def settle(connection: Connection, sweep: Sweep) -> None:
 
 def swept_since(connection: Connection, account: str, manifest_id: int, mark: int) -> bool:
     """Whether a sweep after `mark` may have deleted one of the manifest's blobs, as far as is known."""
-    remembered = connection.execute(select(func.min(sweeps.c.id)).where(sweeps.c.account == account)).scalar_one()
-    if remembered is not None and mark < remembered - 1:
+    if _is_forgotten(connection, account, mark):
         return True
+    named = condemned.join(manifest_blobs, manifest_blobs.c.digest == condemned.c.digest)
     hit = (
         select(literal(1))
-        .select_from(
-            condemned.join(manifest_blobs, manifest_blobs.c.digest == condemned.c.digest).join(
-                sweeps, sweeps.c.id == condemned.c.sweep
-            )
-        )
+        .select_from(named.join(sweeps, sweeps.c.id == condemned.c.sweep))
         .where(manifest_blobs.c.manifest == manifest_id, condemned.c.sweep > mark, sweeps.c.account == account)
     )
     return bool(connection.execute(select(exists(hit))).scalar_one())
+
+
+def condemned_since(connection: Connection, account: str, digests: Collection[Digest], mark: int) -> bool:
+    """The same of any of `digests`."""
+    if _is_forgotten(connection, account, mark):
+        return True
+    hit = (
+        select(literal(1))
+        .select_from(condemned.join(sweeps, sweeps.c.id == condemned.c.sweep))
+        .where(condemned.c.sweep > mark, sweeps.c.account == account)
+    )
+    asked = sorted(map(bytes, digests))
+    batches = (asked[at : at + BATCH] for at in range(0, len(asked), BATCH))
+    return any(
+        connection.execute(select(exists(hit.where(condemned.c.digest.in_(batch))))).scalar_one() for batch in batches
+    )
+
+
+def _is_forgotten(connection: Connection, account: str, mark: int) -> bool:
+    """Whether `mark` is from before the sweeps that are remembered."""
+    first = connection.execute(select(func.min(sweeps.c.id)).where(sweeps.c.account == account)).scalar_one()
+    return first is not None and mark < first - 1
 
 
 def named(connection: Connection, account: str, digests: Collection[Digest]) -> set[Digest]:

@@ -242,8 +242,8 @@ class StoreRefusedError(C3Error):
 
 
 class TransferError(C3Error):
-    """A blob that was not moved by URL. `place` is the server's host; `status` and `code` are what it answered (None: no
-    answer, or none of S3's codes), `seconds` is after how many it wants to be asked again, if it says so.
+    """A blob that was not moved by URL. `place` is the server's host; `status` and `code` are what it answered, if it
+    did, and with one of S3's codes; `seconds` is after how many it wants to be asked again, if it says so.
 
     Nothing of the URL is in it: whoever has that needs no key.
     """

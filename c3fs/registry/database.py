@@ -108,8 +108,7 @@ class Database:
             except DBAPIError as error:
                 fault = limits.fault(error)
                 tried += 1
-                if fault.lost and committing:
-                    unknown = work is not repeated
+                unknown |= fault.lost and committing and engine is not limits.reading
                 if not fault.again or tried >= limits.tries or time.monotonic() > deadline:
                     raise self._given_up(fault.error, unknown) from error
                 if unknown:
@@ -117,7 +116,8 @@ class Database:
                         raise self._given_up(fault.error, unknown) from error
                     work = repeated
             except PoolTimeoutError as error:
-                raise StoreUnavailableError(f"{self.name}: too many calls are waiting for it") from error
+                busy = StoreUnavailableError(f"{self.name}: too many calls are waiting for it")
+                raise self._given_up(busy, unknown) from error
             time.sleep(random.uniform(0.5, 1) * limits.pause * 2 ** (tried - 1))
 
     def _given_up(self, error: C3Error, unknown: bool) -> C3Error:

@@ -109,7 +109,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(f"no answer in {self.answer_within:g} s") from error
 
 
-def postgres_engines(url: str, lock_wait_s: float) -> Engines:
+def postgres_engines(url: str, lock_wait_s: float, answer_within: float = ANSWER_WITHIN_S) -> Engines:
     """Of the database that `url` names. Raises SettingsError, which does not show it: it may hold a password."""
     place = _parse(url)
     # Values of statements are nobody's business but the database's.
@@ -125,7 +125,7 @@ def postgres_engines(url: str, lock_wait_s: float) -> Engines:
     )
     bounds = _session(MIGRATION_WITHIN_S, MIGRATION_WITHIN_S, MIGRATION_WITHIN_S)
     migrating = create_engine(place, poolclass=NullPool, connect_args=bounds, **common)
-    event.listen(engine, "do_connect", partial(_connect, ANSWER_WITHIN_S))
+    event.listen(engine, "do_connect", partial(_connect, answer_within))
     event.listen(migrating, "do_connect", partial(_connect, MIGRATION_WITHIN_S))
     name = _name(place)
     return Engines(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import trio
@@ -51,8 +52,11 @@ async def take_jobs(
     new_attempt: Callable[[], str],
     stop: trio.Event,
     until_empty: bool = False,
+    under_way: Sequence[Callable[[], Awaitable[None]]] = (),
 ) -> None:
     """Take and `run` jobs until `stop` is set, or with `until_empty` there are none; then wait for those that run.
+
+    Each of `under_way` takes a place until it ends: jobs that an agent before this one began.
 
     A request under way is not cut off by `stop`: the job it may be given would be nobody's. Raises AccessError when the
     key is not (any more) one of an agent; jobs that run are waited for then too.
@@ -62,13 +66,16 @@ async def take_jobs(
     pause = 0.1
     failed: AccessError | None = None
 
-    async def run_one(taken: Taken) -> None:
+    async def run_one(work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await run(taken)
+            await work()
         finally:
             free.release()
 
     async with trio.open_nursery() as running:
+        for work in under_way:
+            if await _acquire(free, stop):
+                running.start_soon(run_one, work)
         attempt = new_attempt()
         while await _acquire(free, stop):
             try:
@@ -91,7 +98,7 @@ async def take_jobs(
                     break
                 continue
             attempt = new_attempt()
-            running.start_soon(run_one, taken)
+            running.start_soon(run_one, partial(run, taken))
     if failed is not None:
         raise failed
 

@@ -116,9 +116,13 @@ class Workspace:
             self.log.line(f"warning: cannot remove {self.workdir}: {error}")
 
 
+def job_directory(jobs_directory: str, job_id: str) -> str:
+    return os.path.join(os.path.realpath(jobs_directory), job_id)
+
+
 def create_workspace(jobs_directory: str, job_id: str) -> Workspace:
     """Make and lock the directory of a new job. Raises ExecutionError."""
-    directory = os.path.join(os.path.realpath(jobs_directory), job_id)
+    directory = job_directory(jobs_directory, job_id)
     try:
         os.mkdir(directory, 0o700)
         lock_fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

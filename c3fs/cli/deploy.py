@@ -17,6 +17,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import click
 import trio
@@ -42,6 +43,9 @@ from c3fs.core.ref import Ref, parse_ref
 from c3fs.errors import KindError, NotFoundError
 from c3fs.registry.base import Job, Registry
 
+_SOMEWHERE: Final = "/var/lib/c3/jobs/job/work"
+"""A working directory on a machine that nobody knows yet."""
+
 
 @click.command("deploy", cls=Command)
 @click.argument("path", default=".")
@@ -49,6 +53,8 @@ from c3fs.registry.base import Job, Registry
 @json_option
 def deploy(path: str, following: bool, as_json: bool) -> int:
     """Run the project in PATH as a job, and print the job's id.
+
+    It runs on this machine; with a control plane (C3_API_ENDPOINT, or `c3 login`) it is queued there, for its agents.
 
     The project is the folder of the nearest .c3 file from PATH upwards. It is published as
     /projects/<project>/source, of which only what is new is uploaded, and the job gets a copy of that. Left out are
@@ -101,6 +107,8 @@ async def _deploy(settings: Settings, spec: JobSpec, *, told: bool) -> Job:
                 output.note(line)
         source = await publish_source(settings, registry, spec.project, folder, ignore)
         warn_if_over(await registry.balance(lines=0))
+        if settings.remote is not None:
+            return await _queue(registry, spec, source, job_id)
         return await _begin(settings, registry, spec, source, job_id)
 
 
@@ -108,7 +116,7 @@ async def _deploy(settings: Settings, spec: JobSpec, *, told: bool) -> Job:
 async def _begin(settings: Settings, registry: Registry, spec: JobSpec, source: Ref, job_id: str) -> Job:
     """Record the job and start its runner; Ctrl-C comes before that or after."""
     workspace = create_workspace(settings.jobs_directory, job_id)
-    job = _record(spec, source, job_id, workspace)
+    job = _record(spec, source, job_id, workspace.directory)
     try:
         await registry.add_job(job)
     except BaseException:
@@ -118,10 +126,20 @@ async def _begin(settings: Settings, registry: Registry, spec: JobSpec, source: 
     return job
 
 
+async def _queue(registry: Registry, spec: JobSpec, source: Ref, job_id: str) -> Job:
+    """Record the job for whichever agent takes it."""
+    job = _record(spec, source, job_id, "")
+    await registry.add_job(job)
+    return job
+
+
 def _check(settings: Settings, spec: JobSpec, folder: str, job_id: str) -> Ignore:
     """What this machine alone can tell; raises InvalidJobSpecError, InvalidIgnoreError."""
     ignore = ignored_by(spec, folder, settings)
     check_script(spec, find_script(spec, folder), ignore)
+    if settings.remote is not None:
+        spec.mount_points(_SOMEWHERE)  # where symlinks of its own lead, the agent's machine says
+        return ignore
     workdir = f"{os.path.realpath(settings.jobs_directory)}/{job_id}/work"
     resolve_mount_points(spec, workdir, (settings.home, settings.cache_directory))
     return ignore
@@ -140,7 +158,7 @@ async def _check_sub_paths(settings: Settings, spec: JobSpec, registry: Registry
                 raise spec.error(dataset, f"{ref.head}: {error}") from error
 
 
-def _record(spec: JobSpec, source: Ref, job_id: str, workspace: Workspace) -> Job:
+def _record(spec: JobSpec, source: Ref, job_id: str, directory: str) -> Job:
     return Job(
         id=job_id,
         project=spec.project,
@@ -149,7 +167,7 @@ def _record(spec: JobSpec, source: Ref, job_id: str, workspace: Workspace) -> Jo
         reason=None,
         exit_code=None,
         spec=encode_job_spec(spec),
-        directory=workspace.directory,
+        directory=directory,
         created=datetime.now(UTC),
         started=None,
         finished=None,

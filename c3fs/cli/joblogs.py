@@ -7,10 +7,14 @@ from typing import Final, Protocol
 
 import trio
 
+from c3fs.api.client import ApiClient, Request
+from c3fs.api.messages import LogEnd
 from c3fs.registry.base import Job
 
 LOOK_EVERY: Final = 0.1
 """Seconds between looks at a file and the job's record: soon enough to seem at once, a millisecond of work each."""
+REMOTE_WAIT: Final = 10.0
+"""Seconds the control plane is asked to wait for more of a log, or for the job's end."""
 PIECE: Final = 1 << 16
 
 
@@ -62,6 +66,21 @@ class LocalLog:
             except FileNotFoundError:
                 return b""
         return os.pread(self._descriptor, PIECE, offset)
+
+
+class RemoteLog:
+    """What the control plane has of a log; its agent sends it on while it is written."""
+
+    def __init__(self, client: ApiClient, job_id: str) -> None:
+        self._client = client
+        self._path = f"/jobs/{job_id}/log"
+
+    async def read(self, offset: int, *, wait: bool) -> bytes:
+        query = {"offset": offset, "wait": REMOTE_WAIT if wait else 0.0}
+        return await self._client.read(Request("GET", self._path, query, repeatable=True))
+
+    async def tail(self, lines: int) -> int:
+        return (await self._client.get(f"{self._path}/tail", LogEnd, {"lines": lines})).end
 
 
 def start_of_tail(path: str, lines: int) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 from c3fs.agent.joblog import JobLog
 from c3fs.agent.publication import Publication, Publish, PublishRequest
 from c3fs.cli.settings import Settings
-from c3fs.cli.wiring import open_store, tidy_store
+from c3fs.cli.wiring import tidy_store, uploading
 from c3fs.core.sizes import format_size
 from c3fs.publish import publish
 from c3fs.registry.base import Registry
@@ -28,7 +28,7 @@ def publisher(settings: Settings, registry: Registry, log: JobLog) -> Publish:
     async def run(request: PublishRequest) -> Publication:
         await tidy_store(settings.storage)
         is_first = settings.remote is None and (await registry.balance(lines=0)).stored == 0
-        async with open_store(settings.storage, create=is_first) as store:
+        async with uploading(settings.storage, create=is_first) as store:
             done = await publish.publish_outputs(
                 publish.PublishRequest(
                     ref=str(request.ref),

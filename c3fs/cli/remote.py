@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from c3fs.api.client import open_client
 from c3fs.api.endpoint import Remote
+from c3fs.cli.joblogs import Log, RemoteLog
 from c3fs.core.retry import Retry
 from c3fs.registry.base import Registry
 from c3fs.registry.http import HttpRegistry
@@ -20,6 +21,9 @@ from c3fs.store.deadline import Deadline
 from c3fs.store.limited import Limited
 from c3fs.store.retried import Retried
 from c3fs.store.verified import Verified
+
+if TYPE_CHECKING:
+    from c3fs.agent.taking import Queue
 
 CALLS_MAX: Final = 16
 """Blobs on their way at once: 64 MiB at most, what fills 10 Gbit/s with 50 ms of round trip."""
@@ -34,6 +38,21 @@ TRIES: Final = Retry(tries=6, first=0.2, longest=10.0)
 async def open_http_registry(remote: Remote) -> AsyncGenerator[Registry]:
     async with open_client(remote) as client:
         yield HttpRegistry(client)
+
+
+@asynccontextmanager
+async def open_queue(remote: Remote, agent: str) -> AsyncGenerator[Queue]:
+    """The queue, as an agent of that name sees it."""
+    from c3fs.agent.plane import HttpQueue
+
+    async with open_client(remote) as client:
+        yield HttpQueue(client, agent)
+
+
+@asynccontextmanager
+async def open_remote_log(remote: Remote, job_id: str) -> AsyncGenerator[Log]:
+    async with open_client(remote) as client:
+        yield RemoteLog(client, job_id)
 
 
 @asynccontextmanager

@@ -138,9 +138,15 @@ def _remote_said() -> Remote | None:
     return Remote(endpoint, key, allows_insecure())
 
 
-def script_environment() -> dict[bytes, bytes]:
-    """What the scripts of jobs get: the environment of whoever deployed them, without the key to everything."""
-    return {name: value for name, value in os.environb.items() if name != b"C3_API_KEY"}
+def script_environment(remote: Remote | None = None) -> dict[bytes, bytes]:
+    """What the scripts of jobs get: the environment of whoever deployed them, or of the agent; without the key to
+    everything. `remote` lets `c3` in a script do what its job may do."""
+    environment = {name: value for name, value in os.environb.items() if name != b"C3_API_KEY"}
+    if remote is not None:
+        environment |= {b"C3_API_ENDPOINT": remote.endpoint.encode(), b"C3_API_KEY": remote.key.encode()}
+        if remote.insecure:
+            environment[b"C3_API_INSECURE"] = b"1"
+    return environment
 
 
 def wants_no_colour() -> bool:

@@ -11,6 +11,7 @@ import click
 from c3fs.cli import output
 from c3fs.cli.complete import complete_job
 from c3fs.cli.exits import run_async
+from c3fs.cli.joblogs import log_path
 from c3fs.cli.jobref import check_job, find_job
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
@@ -37,14 +38,15 @@ class Facts:
     why: str
 
     @property
-    def log(self) -> str:
-        return os.path.join(self.job.directory, "log")
+    def log(self) -> str | None:
+        """None when it is the control plane's."""
+        return log_path(self.job) if self.job.directory else None
 
     @property
     def workdir(self) -> str | None:
-        """None when it is gone."""
+        """None when it is gone, or on an agent's machine."""
         path = os.path.join(self.job.directory, "work")
-        return path if os.path.isdir(path) else None
+        return path if self.job.directory and os.path.isdir(path) else None
 
 
 @click.command("show", cls=Command)
@@ -102,6 +104,7 @@ def _to_json(facts: Facts) -> dict[str, object]:
         "artifacts": artifacts,
         "log": facts.log,
         "directory": facts.workdir,
+        "agent": facts.job.agent,
     }
 
 
@@ -138,6 +141,8 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
     if job.finished is not None:
         after = "" if job.started is None else f" (took {took(job)})"
         lines.append(("Finished", output.local_seconds(job.finished) + after))
+    if job.agent is not None:
+        lines.append(("Agent", job.agent))
     if facts.spec is not None and facts.spec.time is not None:
         lines.append(("Time limit", _clock(facts.spec.time)))
     lines.append(("Source", job.source or "-"))
@@ -147,7 +152,10 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
         lines.append(("Output", ", ".join(paths)))
         lines += _labelled("Ignored", [f"{key}: {value}" for key, value in facts.spec.ignored.items()])
     lines.append(("Artifacts", _artifacts(facts)))
-    lines.append(("Log", facts.log if os.path.exists(facts.log) else f"{facts.log} (not on this machine)"))
+    if facts.log is None:
+        lines.append(("Log", f"`c3 logs {job.id}`"))
+    else:
+        lines.append(("Log", facts.log if os.path.exists(facts.log) else f"{facts.log} (not on this machine)"))
     if facts.workdir is not None:
         lines.append(("Directory", facts.workdir))
     return lines

@@ -80,14 +80,36 @@ class Reading:
 @asynccontextmanager
 async def reading(storage: Storage) -> AsyncGenerator[Reading]:
     """The read path, for as long as the body runs; what was fetched is in the cache when it ends."""
+    async with _open_cache(storage) as cache, open_store(storage) as store, trio.open_nursery() as nursery:
+        reader = Reading(cache, store)
+        await nursery.start(reader.fetcher.run)
+        nursery.start_soon(reader.prefetcher.run)
+        yield reader
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def uploading(storage: Storage, *, create: bool = True) -> AsyncGenerator[Store]:
+    """The store for what a job on this machine has made: what goes to another machine is kept in the cache of this one,
+    too."""
+    async with open_store(storage, create=create) as store:
+        if storage.remote is None:
+            yield store
+            return
+        from c3fs.publish.filling import Filling
+
+        async with _open_cache(storage) as cache:
+            yield Filling(store, cache)
+
+
+@asynccontextmanager
+async def _open_cache(storage: Storage) -> AsyncGenerator[Cache]:
+    """The cache of this machine; what is put there while the body runs is there when it ends."""
     cache = Cache.open(storage.cache, storage.cap)
     try:
-        async with open_store(storage) as store, trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             await nursery.start(cache.run)
-            reader = Reading(cache, store)
-            await nursery.start(reader.fetcher.run)
-            nursery.start_soon(reader.prefetcher.run)
-            yield reader
+            yield cache
             with trio.move_on_after(FLUSH_WITHIN):
                 await cache.flush()
             nursery.cancel_scope.cancel()
@@ -162,6 +184,12 @@ def _open_sql_registry(settings: Settings) -> SqlRegistry:
 @asynccontextmanager
 async def open_log(settings: Settings, job: Job) -> AsyncGenerator[Log]:
     """The log of a job."""
+    if settings.remote is not None:
+        from c3fs.cli.remote import open_remote_log
+
+        async with open_remote_log(settings.remote, job.id) as log:
+            yield log
+        return
     from c3fs.cli.joblogs import LocalLog, log_path
 
     with LocalLog(log_path(job)) as log:

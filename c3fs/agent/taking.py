@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import trio
 
-from c3fs.errors import AccessError, C3Error
+from c3fs.errors import AccessError, C3Error, LeaseLostError
 from c3fs.registry.base import Job
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,11 @@ async def take_jobs(
         while await _acquire(free, stop):
             try:
                 taken = await queue.take(attempt, 0 if until_empty else WAIT)
+            except LeaseLostError:
+                # The answer came so late that the job it gave has ended: this attempt gets no other.
+                free.release()
+                attempt = new_attempt()
+                continue
             except C3Error as error:
                 free.release()
                 refused = refused + 1 if isinstance(error, AccessError) else 0

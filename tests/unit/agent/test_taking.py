@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from c3fs.agent.taking import PAUSE_MAX, Taken, take_jobs
-from c3fs.errors import C3Error, ForbiddenError, StoreUnavailableError, UnauthorizedError
+from c3fs.errors import C3Error, ForbiddenError, LeaseLostError, StoreUnavailableError, UnauthorizedError
 from c3fs.registry.base import Job
 from tests.support.clocks import on_mock_clock
 from tests.support.records import job_id, make_job
@@ -116,6 +116,16 @@ def test_one_refusal_may_be_a_mistake() -> None:
         line, runs = Line(made(1), [UnauthorizedError(), UnauthorizedError()]), Runs()
         await take_jobs(line, runs.run, places=1, new_attempt=attempts(), stop=trio.Event(), until_empty=True)
         assert runs.ended == ids(1)
+
+    run()
+
+
+def test_an_attempt_whose_job_was_lost_before_it_was_heard_of_is_given_up() -> None:
+    @on_mock_clock
+    async def run() -> None:
+        line, runs = Line(made(2), [StoreUnavailableError("answer lost"), LeaseLostError(job_id(0))]), Runs()
+        await take_jobs(line, runs.run, places=1, new_attempt=attempts(), stop=trio.Event(), until_empty=True)
+        assert runs.ended == [job_id(1)]
 
     run()
 

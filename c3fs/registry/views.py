@@ -45,7 +45,9 @@ class View:
     def _of_projects(self, projects: frozenset[str]) -> ColumnElement[bool]:
         """A job's manifest is of the project that its record says. Without a record nobody knows, so nobody sees it
         but who sees everything."""
-        record = select(literal(1)).where(jobs.c.id == manifests.c.name, *self.jobs()).exists()
+        # The query around it may have jobs of its own.
+        mine = select(literal(1)).where(jobs.c.id == manifests.c.name, *self.jobs())
+        record = mine.correlate(manifests).exists()
         return or_(
             manifests.c.project.in_(sorted(projects)),
             and_(manifests.c.kind == "job", record),

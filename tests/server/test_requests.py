@@ -12,7 +12,7 @@ import pytest
 
 from c3fs.api.messages import BATCH_MAX, VERSION, Digests
 from c3fs.core.span import BLOB_MAX
-from c3fs.server.plane import ControlPlane
+from c3fs.registry.control import ControlDatabase
 from tests.support.plane import PROJECT, job_id, new_job, world
 
 
@@ -150,10 +150,10 @@ async def test_a_defect_tells_the_client_an_id_and_the_log_the_rest(
 ) -> None:
     async with world(tmp_path) as made:
 
-        def broken(self: ControlPlane, principal: object) -> None:
+        def broken(self: ControlDatabase, principal: object) -> None:
             raise ZeroDivisionError(f"secret thing of {principal}")
 
-        monkeypatch.setattr(ControlPlane, "registry", broken)
+        monkeypatch.setattr(ControlDatabase, "registry_of", broken)
         reply = await made.admin.get("projects")
         assert (reply.status, reply.code) == (500, "internal")
         assert b"secret" not in reply.body

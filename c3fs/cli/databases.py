@@ -1,4 +1,4 @@
-"""The control plane's database, as its engineer names it."""
+"""The control plane's database and store, as its engineer names them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ database_option = click.option(
     required=True,
     callback=_checked,
     help="The database: sqlite:////absolute/path or postgresql://user@host/name.",
+)
+
+
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    envvar="C3_STORE",
+    show_envvar=True,
+    required=True,
+    help="The blobs: file:///absolute/path or s3://bucket/prefix.",
 )
 
 

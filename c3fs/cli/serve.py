@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from c3fs.cli import output
-from c3fs.cli.databases import database_option, without_password
+from c3fs.cli.databases import database_option, store_option, without_password
 from c3fs.cli.exits import OK, UsageError, guard, run_async
 from c3fs.cli.program import Command, Invocation
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("serve", cls=Command)
 @database_option
-@click.option("--store", required=True, metavar="URL", help="The blobs: file:///absolute/path or s3://bucket/prefix.")
+@store_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", default=8400, show_default=True, type=click.IntRange(0, 65535), help="0 is any that is free.")
 @click.option("--certificate", type=click.Path(exists=True), metavar="FILE", help="PEM; with --key: serve in TLS.")

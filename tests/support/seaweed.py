@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -39,15 +39,19 @@ _PORTS: Final = ("master", "volume", "filer", "s3", "admin")
 _GRPC: Final = 10_000
 """Its gRPC ports are so far above the others."""
 _STARTS: Final = 5
+_ALONE: Final = 9300
+"""The first of its ports in a network that is its own."""
 
 
 class Seaweed:
     """Data below `root`, and a server for them that runs from `start` to `kill`."""
 
-    def __init__(self, root: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, root: Path, host: str = "127.0.0.1", enter: Sequence[str] = ()) -> None:
+        """`enter` is put before its command, when `host` is an address of another network (tests.support.networks)."""
         self.root = root
         self.host = host
-        self._first = 0
+        self._enter = tuple(enter)
+        self._first = _ALONE if enter else 0
         self._server: subprocess.Popen[bytes] | None = None
         self._prefixes = itertools.count()
         self._write_users()
@@ -118,7 +122,17 @@ class Seaweed:
         with (self.root / "out").open("ab") as out:
             self._server = subprocess.Popen(
                 # Goes with the thread that started it, also when that is killed.
-                ["setpriv", "--pdeathsig", "KILL", program(), f"-logdir={self.root}/logs", "mini", *ports, *options],
+                [
+                    *self._enter,
+                    "setpriv",
+                    "--pdeathsig",
+                    "KILL",
+                    program(),
+                    f"-logdir={self.root}/logs",
+                    "mini",
+                    *ports,
+                    *options,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -128,27 +142,11 @@ class Seaweed:
 
     def _is_ready(self, first: int) -> bool:
         assert self._server is not None
-        client = Client(
-            BUCKET,
-            endpoint=f"http://{self.host}:{first + _PORTS.index('s3')}",
-            region="us-east-1",
-            client_options={"allow_http": True, "timeout": "2s"},
-            retry_config={"max_retries": 0},
-            credential_provider=lambda: {
-                "access_key_id": KEY_ID,
-                "secret_access_key": SECRET,
-                "expires_at": None,
-            },
-        )
-        deadline = time.monotonic() + READY_WITHIN
-        while time.monotonic() < deadline and self._server.poll() is None:
-            try:
-                obstore.put(client, "ready", b"ready")
-            except (BaseError, OSError):
-                time.sleep(0.02)
-            else:
-                return True
-        return False
+        endpoint = f"http://{self.host}:{first + _PORTS.index('s3')}"
+        if self._enter:
+            command = [*self._enter, sys.executable, "-m", "tests.support.seaweed", endpoint]
+            return subprocess.run(command, timeout=2 * READY_WITHIN, check=False).returncode == 0
+        return _await_put(endpoint, lambda: self._server is not None and self._server.poll() is None)
 
     @property
     def _users(self) -> Path:
@@ -166,12 +164,33 @@ class Seaweed:
         return (self.root / "out").read_text(errors="replace")[-2000:]
 
 
+def _await_put(endpoint: str, is_alive: Callable[[], bool]) -> bool:
+    """Whether a put succeeds in time."""
+    client = Client(
+        BUCKET,
+        endpoint=endpoint,
+        region="us-east-1",
+        client_options={"allow_http": True, "timeout": "2s"},
+        retry_config={"max_retries": 0},
+        credential_provider=lambda: {"access_key_id": KEY_ID, "secret_access_key": SECRET, "expires_at": None},
+    )
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline and is_alive():
+        try:
+            obstore.put(client, "ready", b"ready")
+        except (BaseError, OSError):
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
 @contextmanager
-def own_seaweed(host: str = "127.0.0.1") -> Generator[Seaweed]:
+def own_seaweed(host: str = "127.0.0.1", enter: Sequence[str] = ()) -> Generator[Seaweed]:
     """A server for one test, running; what happens to it there is nobody else's business."""
     root = Path(tempfile.mkdtemp(prefix="c3fs-s3-"))
     try:
-        server = Seaweed(root, host)
+        server = Seaweed(root, host, enter)
         try:
             server.start()
             yield server
@@ -197,3 +216,7 @@ def program() -> str:
 
 def _user(name: str, key_id: str, actions: list[str]) -> dict[str, object]:
     return {"name": name, "credentials": [{"accessKey": key_id, "secretKey": SECRET}], "actions": actions}
+
+
+if __name__ == "__main__":
+    sys.exit(not _await_put(sys.argv[1], lambda: True))

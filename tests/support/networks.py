@@ -46,7 +46,7 @@ class Network:
         return f"{self._own}-{name}"
 
     def enter(self, name: str) -> list[str]:
-        """What is put before a command to run it on that machine. Only the network is another: mounts are the host's."""
+        """What is put before a command to run it on that machine. Its network is its own; mounts are the host's."""
         return ["nsenter", f"--net=/run/netns/{self.namespace(name)}", "--"]
 
     def cut(self, name: str) -> None:

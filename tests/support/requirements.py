@@ -91,11 +91,22 @@ def missing_for_postgres() -> str | None:
     return None if shutil.which("setpriv") else "no setpriv (package util-linux)"
 
 
+@cache
+def missing_for_networks() -> str | None:
+    """Why this process cannot make network namespaces, or None."""
+    if os.geteuid() != 0:
+        return "needs root, to make network namespaces"
+    if shutil.which("ip") is None:
+        return "no ip (package iproute2)"
+    return missing_for_postgres()
+
+
 CHECKS: Final = {
     "mounts": missing_for_mounts,
     "namespaces": missing_for_namespaces,
     "ordinary_user": missing_for_ordinary_user,
     "postgres": missing_for_postgres,
+    "networks": missing_for_networks,
 }
 """Marker -> what decides."""
 

@@ -29,7 +29,7 @@ from typing import Final
 from c3fs.fuse.mounts import list_mounts, unmount
 from tests.support.networks import Network
 from tests.support.postgres import Cluster, own_cluster
-from tests.support.programs import BIN, Home, eventually
+from tests.support.programs import BIN, Home, eventually, runners_of
 from tests.support.seaweed import BUCKET, Seaweed, own_seaweed
 
 PORT: Final = 8400
@@ -135,6 +135,25 @@ class Team:
             assert time.monotonic() < deadline, self.plane.log.read_text()
             time.sleep(0.05)
 
+    def gc(self, *options: str) -> str:
+        """`c3fs gc` at the control plane, and what it printed."""
+        return self._c3fs("gc", *options, enter=self.network.enter("plane"))
+
+    def jobs_of(self, agent: str) -> Path:
+        """Where the agent's machine has its jobs."""
+        return self.root / agent / "home" / "jobs"
+
+    def kill_machine(self, agent: str) -> None:
+        """SIGKILL to the agent and everything that it runs."""
+        self.agents[agent].kill()
+        for pid in processes_below(self.root / agent):
+            os.kill(pid, signal.SIGKILL)
+        eventually(f"{agent} is dead", lambda: not processes_below(self.root / agent))
+
+    def kill_runner(self, job_id: str) -> None:
+        for pid in runners_of(job_id):
+            os.kill(pid, signal.SIGKILL)
+
     def shell(self) -> str:
         """What a shell must evaluate to be the client; `plane` runs a command as the control plane's engineer."""
         client = self.client.env
@@ -160,10 +179,10 @@ class Team:
         argv = [*self.network.enter(name), os.path.join(BIN, "c3fs"), "agent", "--name", name, "--jobs", str(jobs)]
         return Program(argv, home.env, home.root / "log")
 
-    def _c3fs(self, *arguments: str) -> str:
+    def _c3fs(self, *arguments: str, enter: Sequence[str] = ()) -> str:
         """On the control plane's machine, which has the database."""
         return subprocess.run(
-            [os.path.join(BIN, "c3fs"), *arguments],
+            [*enter, os.path.join(BIN, "c3fs"), *arguments],
             env={**os.environ, **self._plane_settings(), "C3_HOME": str(self.root / "plane" / "home")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,11 +9,12 @@ for the lock (see the package's notes).
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -126,6 +127,7 @@ def postgres_engines(url: str, lock_wait_s: float, answer_within: float = ANSWER
     bounds = _session(MIGRATION_WITHIN_S, MIGRATION_WITHIN_S, MIGRATION_WITHIN_S)
     migrating = create_engine(place, poolclass=NullPool, connect_args=bounds, **common)
     event.listen(engine, "do_connect", partial(_connect, answer_within))
+    event.listen(engine, "checkout", _as_the_server_says)
     event.listen(migrating, "do_connect", partial(_connect, MIGRATION_WITHIN_S))
     name = _name(place)
     return Engines(
@@ -214,6 +216,11 @@ def _connect(
     connection = BoundedConnection.connect(**parameters)
     connection.answer_within = answer_within
     return connection
+
+
+def _as_the_server_says(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """After a reader SQLAlchemy would ask for READ WRITE, in a database that somebody has set to be read-only, too."""
+    cast(BoundedConnection, connection).read_only = None
 
 
 def _text(error: BaseException | None) -> str:

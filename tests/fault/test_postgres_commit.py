@@ -13,7 +13,7 @@ from c3fs.core.ref import parse_ref
 from c3fs.errors import ConflictError, IllegalTransitionError, StoreUnavailableError
 from c3fs.registry.sql import SqlRegistry
 from tests.support.cutting import PORT, Cut, Cutter, cutter
-from tests.support.postgres import Cluster, shared_cluster
+from tests.support.postgres import Cluster
 from tests.support.records import EPOCH, job_id, make_blob, make_blobs, make_job, make_manifest
 
 pytestmark = [pytest.mark.postgres, pytest.mark.parametrize("moment", list(Cut))]
@@ -28,11 +28,6 @@ class Ticking:
     def __call__(self) -> datetime:
         self._now += timedelta(seconds=1)
         return self._now
-
-
-@pytest.fixture
-def cluster() -> Cluster:
-    return shared_cluster()
 
 
 @pytest.fixture

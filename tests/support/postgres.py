@@ -117,6 +117,19 @@ class Cluster:
     def thaw(self) -> None:
         self._signal_all(signal.SIGCONT)
 
+    def speak_tls(self) -> Path:
+        """From now on, beside plain TCP; the certificate to verify it with."""
+        certificate, key = self.root / "server.crt", self.root / "server.key"
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        command += ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{self.tcp}"]
+        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        _give(key)
+        settings = {"ssl_cert_file": certificate, "ssl_key_file": key, "ssl": "on"}
+        self.execute(*(f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()))
+        self.stop()
+        self.start()
+        return certificate
+
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         """As superuser, each statement by itself."""
         return psycopg.connect(

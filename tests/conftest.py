@@ -15,17 +15,36 @@ MARKERS = (
     "namespaces: makes private mount namespaces",
     "ordinary_user: runs programs as a user without rights; root runs the test",
     "postgres: runs a PostgreSQL server of its own",
+    "ceph: stores blobs in Ceph RGW; runs with --ceph only",
     "campaign: minutes long, or many thousands of cases; runs with --campaign only",
 )
+
+_LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="also run the tests marked `campaign`")
+    parser.addoption("--ceph", action="store_true", help="also run the tests marked `ceph`; scripts/test installs it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs Ceph, unless it was asked for."""
+    left_out = [] if config.getoption("--ceph") else [item for item in items if item.get_closest_marker("ceph")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[_LEFT_OUT] = len(left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("ceph")]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    left_out = config.stash.get(_LEFT_OUT, 0)
+    if left_out:
+        terminalreporter.write_line(f"{left_out} tests need Ceph RGW and were left out: --ceph runs them")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -28,6 +28,7 @@ from c3fs.store.retried import Retried
 from c3fs.store.s3 import S3Store
 from c3fs.store.verified import Verified
 from tests.support.blobs import seeded
+from tests.support.radosgw import shared_radosgw
 from tests.support.seaweed import shared_seaweed
 from tests.support.store_program import temporary_files
 
@@ -57,12 +58,24 @@ def in_seaweed(_path: Path) -> OpenStore:
     return lambda: S3Store(settings)
 
 
-STORES: Final = {"memory": in_memory, "directory": in_directory, "decorated": decorated, "seaweed": in_seaweed}
+def in_radosgw(_path: Path) -> OpenStore:
+    settings = shared_radosgw().settings()
+    return lambda: S3Store(settings)
+
+
+STORES: Final = [
+    pytest.param(in_memory, id="memory"),
+    pytest.param(in_directory, id="directory"),
+    pytest.param(decorated, id="decorated"),
+    pytest.param(in_seaweed, id="seaweed"),
+    pytest.param(in_radosgw, id="radosgw", marks=pytest.mark.ceph),
+]
 
 
 @pytest.fixture(params=STORES)
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    return STORES[request.param](tmp_path)
+    make: Callable[[Path], OpenStore] = request.param
+    return make(tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 512 << 10, BLOB_MAX - 1, BLOB_MAX])

@@ -16,6 +16,7 @@ from c3fs.store.directory import DirectoryStore
 from c3fs.store.memory import MemoryStore
 from c3fs.store.s3 import S3Store
 from tests.support.blobs import seeded
+from tests.support.radosgw import shared_radosgw
 from tests.support.seaweed import shared_seaweed
 
 
@@ -23,14 +24,17 @@ class KeptStore(Store, SweepableStore, Protocol):
     """Both sides of a store."""
 
 
-STORES: Final[dict[str, Callable[[Path], KeptStore]]] = {
+OpenKept = Callable[[Path], KeptStore]
+STORES: Final[dict[str, OpenKept]] = {
     "memory": lambda _path: MemoryStore(),
     "directory": lambda path: DirectoryStore(str(path / "store")),
     "seaweed": lambda _path: S3Store(shared_seaweed().settings()),
+    "radosgw": lambda _path: S3Store(shared_radosgw().settings()),
 }
+MARKS: Final = {"radosgw": pytest.mark.ceph}
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in STORES])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeptStore:
     return STORES[request.param](tmp_path)
 

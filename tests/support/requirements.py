@@ -101,7 +101,16 @@ def missing_for_networks() -> str | None:
     return missing_for_postgres()
 
 
+@cache
+def missing_for_ceph() -> str | None:
+    """Why this process cannot start a Ceph cluster with a gateway, or None."""
+    programs = ("ceph", "ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "setpriv")
+    missing = [program for program in programs if shutil.which(program) is None]
+    return f"no {', '.join(missing)} (packages radosgw, ceph-mon, ceph-osd, ceph-common)" if missing else None
+
+
 CHECKS: Final = {
+    "ceph": missing_for_ceph,
     "mounts": missing_for_mounts,
     "namespaces": missing_for_namespaces,
     "ordinary_user": missing_for_ordinary_user,

@@ -1,10 +1,15 @@
 """The registry keeps jobs, manifests, sweeps and the storage ledger. One protocol (`base`), and behind it SQL.
 
-    sql         the protocol: calls, threads, opening        database    SQLite: transactions, locks, errors
-    schema      the tables                                   jobs        records and transitions
-    refs        what a ref names                             consumed    what jobs consume: lineage
-    manifests   registering, listing, removing               ledger      what an account stores and is charged
-    sweeps      what gc may delete                           glance      names alone, without SQLAlchemy: for completion
+    sql         the protocol, of one account             http        the same, asked of a control plane
+    database    transactions, tried again; errors        calls       from tasks, in worker threads
+    sqlite, postgres    connections, bounds, one table of errors each; engines: what is different between them
+    opening     tables made or brought up to date        migrations  how, by Alembic
+    schema      the tables                               views       what of an account is seen
+    jobs        records and transitions                  consumed    what jobs consume: lineage
+    refs        what a ref names                         manifests   registering, listing, removing
+    ledger      what an account stores and is charged    sweeps      what gc may delete
+    again       calls whose COMMIT was not answered      glance      names alone, without SQLAlchemy: for completion
+    control     a control plane's: access, users, keys, principals, readable, queue, deposits, joblogs
 
 What it decides: which transitions of a job happen, what a ref names, and what an account is charged. It holds no
 blob and fetches none: the inventory's rows come with the manifest.
@@ -24,11 +29,24 @@ Invariants
 - A job's state follows core.job.TRANSITIONS whoever writes: the UPDATE asks for the states it may come from.
 
 Concurrency
-- Between processes: SQLite's one writer. A writing transaction takes its lock before it reads anything, so two
-  registers that share blobs are charged one after the other, and the second finds the first one's rows. On a
-  database with several writers the account's row is locked first (`ledger.lock_account`) to the same effect.
-- Of two racing moves the second one's UPDATE finds no row, and says which state the first one made.
-- Within a process: calls are synchronous, in at most CONNECTIONS worker threads; nothing is shared but the pool.
+- In SQLite writers follow one another. A writing transaction takes the one lock before it reads anything, so two
+  registers that share blobs are charged one after the other, and the second finds the first one's rows.
+- In PostgreSQL a writer first locks the row that its work hangs on: the account's for registering, removing, condemning
+  and adding a job that consumes something (`ledger.lock_account`), the job's for asking for its end. What it reads
+  after that was committed by those before it, for it runs in READ COMMITTED: every statement sees what is committed
+  when it begins. REPEATABLE READ would not do: its state is chosen by the very statement that waits for the lock, and
+  a row that was locked and not changed (by condemning) raises no error, so registering would miss the sweep.
+  SERIALIZABLE would do without locks, and fails the later of two registers of an account after seconds of work instead
+  of letting it wait. Numbers of sweeps and versions are taken under the lock, so they are committed in their order.
+- The lock is FOR NO KEY UPDATE: adding other jobs, whose rows refer to the account, need not wait for a register.
+- A move is one UPDATE that asks for the states it may come from; of two the second waits, looks at the row again, finds
+  it changed and says which state the first one made.
+- All transactions that lock an account and a job lock the account first; what deadlocks all the same, and what fails to
+  serialize, is tried again from its beginning.
+- Readers see one state of the database: SQLite's from the first SELECT on, in PostgreSQL REPEATABLE READ, READ ONLY.
+  They wait for nobody and never have to be tried again for others' sake.
+- Within a process: calls are synchronous, in at most as many worker threads as the pool has connections (sqlite,
+  postgres: CONNECTIONS), whatever number of accounts share it; nothing else is shared. Under trio and asyncio alike.
 - A connection must not cross a fork: open the registry after it.
 
 Sweeps. The store knows no transactions, so gc and a publisher that finds an old blob in it agree here. gc condemns, in
@@ -46,9 +64,33 @@ Crash windows: a transaction is there or not (WAL, synchronous=FULL; PostgreSQL 
 the last blob and before the job's final state: killed in between, the job has a manifest that is not shown
 until the job is ended, by whoever finds that its agent is lost.
 
-Failure: locks are waited for LOCK_WAIT_S in SQLite, TRIES times, then StoreUnavailableError. No registry, damage,
-another version, a full disk, no permission: StoreRefusedError, which names the file and what to do.
-The database is not for network file systems: WAL needs memory that all processes share.
+A connection that is lost. Before COMMIT nothing has happened: the call is made again, on another connection, until the
+server is back or GIVE_UP_S is over (no ping before each use: that is a round trip for every call to learn what the call
+itself finds out). At COMMIT nobody knows; what is done then must do no harm if it has happened, and tell the truth:
+- register finds its tree and changes nothing, so nothing is charged twice; it answers that the tree was there, with
+  nothing charged, although it may have been this very call. Should another have published a version meanwhile, a data
+  set gets a further one with the same tree, whose blobs are named already and cost nothing.
+- settle and set_quota say the same again. condemn begins a second sweep, and the first ends by time.
+- add_job, move_job, request_cancel and remove look whether it was theirs (`again`): by the whole record, by the time
+  that the move or the ledger's line bears. A move to SCHEDULING bears none: StoreUnavailableError, and the job's record
+  tells its state.
+- What the lost transaction may still hold while the server has not noticed are the locks and keys that the second
+  needs: it waits for them, so it sees what the first came to.
+When the tries are used up the error says that it is not known whether it was done, and is retryable: the caller that
+calls again gets what is said above for register, ConflictError for add_job, IllegalTransitionError for a move that had
+been made, RefNotFoundError for what had been removed. None of these charges or gives back twice. PostgreSQL could be
+asked for the fate of a transaction by its number (pg_xact_status), but after a crash a number of which nothing reached
+the disk is given again: then it tells of another transaction.
+
+Failure: locks are waited for LOCK_WAIT_S, in SQLite TRIES times, then StoreUnavailableError. A PostgreSQL server ends
+statements after STATEMENT_WITHIN_S, and sessions that hold locks and are silent after IDLE_WITHIN_S; one that does not
+answer at all is given up after ANSWER_WITHIN_S. No registry, damage, another version, a full disk, no permission, a
+standby: StoreRefusedError, which names the place and what to do, and never a password.
+A SQLite file is not for network file systems: WAL needs memory that all processes share.
+
+Older tables are changed when they are opened, in one transaction: SQLite's write lock or an advisory lock of
+PostgreSQL keeps others waiting, who then find nothing to do. Killed in the middle, the old tables are whole. Of a
+SQLite file a copy stays beside it (`registry.db.v2`).
 
 Measured (2 cores, ext4): opening 2 ms, 10 ms when it is made; a small register 3 ms; one of 100,000 blobs 1.2 s, the
 same again 11 ms, a manifest by ref 0.5 ms. Of the 1.2 s the charge is 0.05 and the commit 0.05; the rest is

@@ -110,16 +110,16 @@ async def _run(agent: Agent, taken: Taken) -> None:
     log.info("%s of project %s: begins", job.id, job.project)
     settings = agent.settings.at(agent.remote.with_key(taken.token))
     directory = job_directory(settings.jobs_directory, job.id)
-    why = Reason.AGENT_LOST
     try:
         workspace = create_workspace(settings.jobs_directory, job.id)
         code = await _run_to_end(agent, workspace, taken)
         log.info("%s: its runner has ended%s", job.id, f" with exit code {code}" if code else "")
-        await trio.to_thread.run_sync(_clear_if_died, directory, job.id)
+        if code:
+            await trio.to_thread.run_sync(_clear_if_died, directory, job.id)
+            await _end(settings, job.id, Reason.AGENT_LOST)
     except (ExecutionError, OSError) as error:
         log.warning("%s: %s", job.id, error)
-        why = Reason.AGENT_ERROR
-    await _end(settings, job.id, why)
+        await _end(settings, job.id, Reason.AGENT_ERROR)
     await trio.to_thread.run_sync(remove_ended, directory)
 
 
@@ -155,7 +155,7 @@ def _start(workspace: Workspace, assignment: Assignment, job_id: str) -> subproc
 
 
 async def _end(settings: Settings, job_id: str, why: Reason) -> None:
-    """A runner that ended as it should has ended the job too, and its token with it."""
+    """Of a runner that did not end as it should; it may have ended the job before, and its token with it."""
     try:
         async with open_registry(settings, sweep=False) as registry:
             await registry.move_job(job_id, JobState.FAILED, reason=why)

@@ -97,8 +97,9 @@ def check(chain: Chain, *, may_fail: frozenset[str] = frozenset()) -> None:
             assert (job["status"], job["reason"] in may_fail) == ("FAILED", True), job
             continue
         folder = client.root / f"pulled-{job['job_id']}"
-        client.c3("pull", job["job_id"], str(folder))
-        there = {path.name: path.read_bytes() for path in (folder / "artifacts").iterdir()}
+        folder.mkdir()
+        client.c3("pull", job["job_id"], cwd=folder)
+        there = {path.name: path.read_bytes() for path in (folder / job["job_id"] / "artifacts").iterdir()}
         if number:
             assert there.pop("stage") == f"{number}\n".encode()
         assert there == expected()

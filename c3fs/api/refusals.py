@@ -5,6 +5,7 @@ One line each, that names the endpoint and, where it is known, what to do.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def from_transport(endpoint: str, error: BaseException, *, connected: bool) -> C
         return StoreRefusedError(f"{endpoint} does not speak TLS as it should: {one_line(cause.reason or str(cause))}")
     if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
         return StoreRefusedError(f"cannot connect to {endpoint}: no such host")
-    why = (cause.strerror if isinstance(cause, OSError) else None) or str(error) or type(error).__name__
+    why = (_strerror(cause) if isinstance(cause, OSError) else None) or str(error) or type(error).__name__
     what = f"{endpoint} broke off" if connected else f"cannot connect to {endpoint}"
     return StoreUnavailableError(f"{what}: {one_line(why)}")
 
@@ -43,6 +44,11 @@ def from_answer(endpoint: str, status: int, body: bytes, headers: Mapping[str, s
         return StoreRefusedError(f"{endpoint} sends us elsewhere{_place(headers)}; is the endpoint right?")
     kind = one_line(headers.get("content-type", "")) or "no content type"
     return StoreRefusedError(f"{endpoint} does not answer as a control plane: {status}, {kind}; is the endpoint right?")
+
+
+def _strerror(error: OSError) -> str | None:
+    """What the system calls it, without what libraries have added."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
 
 
 def _is_ours(body: bytes) -> bool:

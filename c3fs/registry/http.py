@@ -30,7 +30,7 @@ from c3fs.core.job import JobState, Reason
 from c3fs.core.manifest import Manifest, decode_manifest
 from c3fs.core.ref import Ref, parse_ref
 from c3fs.core.retry import Retry
-from c3fs.errors import ConflictError, IllegalTransitionError, OutcomeUnknownError
+from c3fs.errors import ConflictError, IllegalTransitionError, InvalidRefError, OutcomeUnknownError
 from c3fs.registry.base import Balance, Job, LedgerLine, Registration, Usage
 
 REGISTER_WITHIN: Final = 120.0
@@ -114,6 +114,7 @@ class HttpRegistry:
     async def register(
         self, manifest: Manifest, blobs: Sequence[tuple[Digest, int]], *, mark: int, onto: int | None = None
     ) -> Registration:
+        _checked(manifest.encode())
         rows = [messages.BlobRow(str(digest), size) for digest, size in blobs]
         body = messages.Register(manifest, rows, mark, onto)
         request = Request("POST", "/manifests", body=body, repeatable=True, within=REGISTER_WITHIN)
@@ -142,6 +143,9 @@ class HttpRegistry:
         return await self._client.get("/projects", list[str])
 
     async def remove(self, refs: Sequence[Ref]) -> int:
+        for ref in refs:
+            if not ref.frozen or ref.sub:
+                raise InvalidRefError(str(ref), "what is removed is one whole tree, by its id or version")
         if not refs:
             return 0
         request = Request("POST", "/removals", body=messages.Refs([ref.head for ref in refs]))

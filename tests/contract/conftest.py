@@ -60,6 +60,13 @@ def registry(address: str) -> Iterator[Registry]:
 
 
 @pytest.fixture
+def sql_registry(sql_address: str) -> Iterator[Registry]:
+    """For tests that add jobs as no control plane takes them: of any state, directory and time."""
+    with open_registry(sql_address) as opened:
+        yield opened
+
+
+@pytest.fixture
 def clock() -> SetClock:
     """That of `control`."""
     return SetClock()

@@ -47,7 +47,7 @@ async def bring(registry: Registry, number: int, state: JobState, project: str =
 # --- jobs ------------------------------------------------------------------------------------------------
 
 
-async def test_a_job_is_kept_as_it_is(registry: Registry, address: str) -> None:
+async def test_a_job_is_kept_as_it_is(sql_registry: Registry, sql_address: str) -> None:
     job = replace(
         make_job(1),
         state=JobState.FAILED,
@@ -56,9 +56,9 @@ async def test_a_job_is_kept_as_it_is(registry: Registry, address: str) -> None:
         started=datetime(2026, 5, 6, 7, 8, 9, 1, tzinfo=UTC),
         finished=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     )
-    await registry.add_job(job)
-    await registry.add_job(make_job(2))
-    with open_registry(address) as other:
+    await sql_registry.add_job(job)
+    await sql_registry.add_job(make_job(2))
+    with open_registry(sql_address) as other:
         assert await other.job(job.id) == job
         assert await other.job(job_id(2)) == make_job(2)
 
@@ -77,8 +77,14 @@ async def test_a_jobs_id_is_unique(registry: Registry) -> None:
     assert (await registry.job(job_id(1))).project == "demo"
 
 
+async def test_of_jobs_that_came_late_the_newest_is_the_one_made_last(sql_registry: Registry) -> None:
+    for number in (3, 1, 2):
+        await sql_registry.add_job(make_job(number))
+    assert [job.id for job in await sql_registry.jobs()] == [job_id(number) for number in (3, 2, 1)]
+
+
 async def test_jobs_are_listed_the_newest_first(registry: Registry) -> None:
-    for number in (3, 1, 2, 5, 4):
+    for number in (1, 2, 3, 4, 5):
         await bring(registry, number, JobState.RUNNING if number % 2 else JobState.PENDING, f"p{number % 3}")
 
     async def numbers(project: str | None = None, state: JobState | None = None, limit: int | None = None) -> list[int]:

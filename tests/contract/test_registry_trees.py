@@ -36,7 +36,7 @@ async def publish(registry: Registry, ref: str, content: str = "", blobs: tuple[
 
 
 async def finished(
-    registry: Registry, number: int, *, name: str = "", inputs: tuple[str, ...] = (), source: str | None = None
+    registry: Registry, number: int, *, name: str = "n", inputs: tuple[str, ...] = (), source: str | None = None
 ) -> None:
     """A job that SUCCEEDED."""
     job = replace(make_job(number), name=name, inputs=inputs, source=source)
@@ -187,10 +187,11 @@ async def test_a_job_remembers_what_it_consumed(registry: Registry) -> None:
 async def test_a_job_cannot_consume_what_is_not_there(registry: Registry) -> None:
     await publish(registry, "/datasets/glove")
     await registry.remove([parse_ref("/datasets/glove/@v1")])
+    await publish(registry, "/datasets/words")
     for refused, error in (
         ("/datasets/glove/@v1", RefNotFoundError),
         (f"/jobs/{job_id(9)}", RefNotFoundError),
-        ("/datasets/glove", InvalidRefError),
+        ("/datasets/words", InvalidRefError),
     ):
         with pytest.raises(error):
             await registry.add_job(replace(make_job(1), inputs=(refused,)))

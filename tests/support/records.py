@@ -18,6 +18,10 @@ EPOCH = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 def open_registry(address: str) -> AbstractContextManager[Registry]:
     """The registry at `address`, closed at the end. Other kinds of registry have other schemes."""
+    if address.startswith("http"):
+        from tests.support.planes import open_http_registry
+
+        return open_http_registry(address)
     return SqlRegistry.open(address, lock_wait_s=30)
 
 

@@ -23,6 +23,9 @@ What "over" rests on. A sweep is over when it is settled or when its seconds hav
 - Settled: `delete` has ended before. Also when it was cancelled or ran into its deadline: then a worker thread may be
   left in the kernel, but the store promises that it undoes no later answer (SweepableStore.delete). So the sweep is
   settled whichever way `delete` ends, in a shielded scope.
+- Not known: a store that other machines share may be asked to delete and not answer (DeletionUnansweredError), and
+  still do it, for as long as it honours the request. The same blobs are then condemned for that long, in a sweep which
+  nobody settles, before the first one is settled.
 - Out of time: gc deletes in the first half of its seconds only, counted from before it asked for them, and looks
   before every file. The other half is for clocks that differ between gc's machine and the publisher's.
   Two clocks are asked, and either can end it: the wall clock, which the registry goes by and which may be set, and one

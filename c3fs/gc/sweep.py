@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from c3fs.errors import DeletionUnansweredError
 from c3fs.gc.lease import CLOCKS, Clock, Lease
 from c3fs.registry.base import SweepRegistry
 from c3fs.store.base import SHELVES, STALE, StoredBlob, SweepableStore
@@ -124,11 +125,18 @@ class _Sweeper:
         seconds = self._request.seconds
         lease = Lease(seconds, self._request.clocks)
         sweep = await self._registry.condemn([blob.digest for blob in old], seconds)
+        late = 0.0
         try:
             deleted = await self._store.delete(sweep.condemned, lease.holds)
+        except DeletionUnansweredError as error:
+            late = error.seconds
+            raise
         finally:
-            # Whichever way that ended, nothing is deleted any more (SweepableStore.delete).
+            # Whichever way that ended, nothing is deleted any more (SweepableStore.delete), or for so long. What is
+            # not settled ends by time.
             with trio.CancelScope(deadline=trio.current_time() + SETTLE_WITHIN, shield=True):
+                if late:
+                    await self._registry.condemn(sweep.condemned, late)
                 await self._registry.settle(sweep)
         self.swept.named.add([blob for blob in old if blob.digest not in sweep.condemned])
         self.swept.deleted.blobs += deleted.blobs

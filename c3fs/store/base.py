@@ -84,7 +84,8 @@ class SweepableStore(Protocol):
         time during the call) says so; none is deleted long after it was asked.
 
         What a store answers to `missing` or `put` when the call has ended, be it by cancelling, is not undone by what
-        the call has begun.
+        the call has begun. A store that cannot tell raises DeletionUnansweredError, also instead of ending by
+        cancelling: then that holds for what it answers some seconds later.
         """
         ...
 

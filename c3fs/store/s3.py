@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import groupby, takewhile
 from threading import Event
 from typing import Final, TypeVar
@@ -16,17 +17,18 @@ from c3fs.errors import C3Error
 from c3fs.store.base import Deleted, Shelf
 from c3fs.store.s3bucket import Bucket
 from c3fs.store.s3keys import BlobKey
-from c3fs.store.s3listing import Objects, batches, find_objects, list_shelf
+from c3fs.store.s3listing import WORTH, Objects, batches, find_missing, find_objects, list_shelf
 from c3fs.store.s3settings import S3Settings
 
 CALLS_MAX: Final = 16
 """Requests at once."""
 CALL_WITHIN: Final = 30.0
 """Seconds one request may take: a blob of 4 MiB at 140 kB/s."""
-DELETED_AT_ONCE: Final = 250
+DELETED_AT_ONCE: Final = 100
 """Objects one request deletes: S3 takes 1,000, and a cancelled delete waits for the request under way."""
 
 T = TypeVar("T")
+Work = Callable[[], None]
 
 
 class S3Store:
@@ -53,14 +55,30 @@ class S3Store:
         await self._in_thread(lambda: self._bucket.put(BlobKey(digest), body))
 
     async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
-        """See c3fs.store.base. A request for each."""
+        """See c3fs.store.base. A request for each, or for each 1,000 objects where many of one shelf are asked for."""
         return await self.absent(blobs.keys())
 
     async def absent(self, digests: Collection[Digest]) -> set[Digest]:
         """As `missing`, for who has no bytes: the control plane, which is asked for others."""
-        asked = sorted(set(digests))
-        sizes = await self._sizes([BlobKey(digest) for digest in asked])
-        return {digest for digest, size in zip(asked, sizes, strict=True) if size is None}
+        missing: set[Digest] = set()
+        left = Event()
+
+        def look(shelf: list[Digest]) -> None:
+            missing.update(find_missing(self._bucket, shelf, left.is_set))
+
+        def look_for(digest: Digest) -> None:
+            if self._bucket.size(BlobKey(digest)) is None:
+                missing.add(digest)
+
+        works: list[Work] = []
+        for _, group in groupby(sorted(set(digests)), key=lambda digest: digest[0]):
+            shelf = list(group)
+            if len(shelf) >= WORTH:
+                works.append(partial(look, shelf))
+            else:
+                works += (partial(look_for, digest) for digest in shelf)
+        await self._spread(works, left)
+        return missing
 
     async def shelf(self, prefix: int) -> Shelf:
         """See c3fs.store.base. Blobs of both kinds: one that is there several times has the bytes of all and the time
@@ -98,7 +116,13 @@ class S3Store:
 
     async def sizes_of(self, claims: Sequence[tuple[Digest, bytes]]) -> list[int | None]:
         """Likewise of several, in their order; several requests at once."""
-        return await self._sizes([BlobKey(digest, sha256) for digest, sha256 in claims])
+        sizes: list[int | None] = [None] * len(claims)
+
+        def look(at: int) -> None:
+            sizes[at] = self._bucket.size(BlobKey(*claims[at]))
+
+        await self._spread([partial(look, at) for at in range(len(claims))], Event())
+        return sizes
 
     async def read(self, digest: Digest, sha256: bytes) -> Buffer:
         """The blob that was put with this SHA-256, not verified; raises BlobMissingError."""
@@ -122,34 +146,32 @@ class S3Store:
 
         return await self._shielded(delete)
 
-    async def _sizes(self, keys: Sequence[BlobKey]) -> list[int | None]:
-        """Bytes in the objects with these keys, in their order. Each thread asks for every n-th of them."""
-        sizes: list[int | None] = [None] * len(keys)
+    async def _spread(self, works: Sequence[Work], left: Event) -> None:
+        """Do all of it in as many threads as there may be calls, each of which does every n-th. Raises the first error.
+        `left` is set when nothing of it matters any more."""
         failed: list[C3Error] = []
-        left = Event()
 
-        def ask(first: int) -> None:
-            for at in range(first, len(keys), self._calls):
+        def do(first: int) -> None:
+            for at in range(first, len(works), self._calls):
                 if left.is_set():
                     return
-                sizes[at] = self._bucket.size(keys[at])
+                works[at]()
 
-        async def ask_in_thread(first: int) -> None:
+        async def do_in_thread(first: int) -> None:
             try:
-                await self._in_thread(lambda: ask(first))
+                await self._in_thread(lambda: do(first))
             except C3Error as error:
                 failed.append(error)
                 tasks.cancel_scope.cancel()
 
         try:
             async with anyio.create_task_group() as tasks:
-                for first in range(min(self._calls, len(keys))):
-                    tasks.start_soon(ask_in_thread, first)
+                for first in range(min(self._calls, len(works))):
+                    tasks.start_soon(do_in_thread, first)
         finally:
             left.set()
         if failed:
             raise failed[0]
-        return sizes
 
     @property
     def _calls(self) -> int:

@@ -79,7 +79,8 @@ class Bucket:
         raise store_error(answer, self._settings)
 
     def list(self, prefix: int, after: str | None = None) -> Iterator[Sequence[Stored]]:
-        """The objects on a shelf in the order of their keys, page by page; only those greater than `after`."""
+        """The objects on a shelf in the order of their keys, in pages that are not empty; only those greater than
+        `after`."""
         with mapped(self._settings):
             # One of its overloads, which is not used here, returns types of a package that is not installed.
             listed = self._client.list(shelf_prefix(prefix), offset=after, chunk_size=_PAGE)  # pyright: ignore[reportUnknownMemberType]

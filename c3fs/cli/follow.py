@@ -67,8 +67,7 @@ async def follow(registry: Registry, job: Job, log: Log, descriptor: int, offset
             offset += len(data)
         if ended:
             return job
-        if job.directory:
-            await mark_if_lost(registry, job)
+        await mark_if_lost(registry, job)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

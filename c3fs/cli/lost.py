@@ -34,7 +34,10 @@ async def mark_lost_jobs(registry: Registry) -> list[Job]:
 
 
 async def mark_if_lost(registry: Registry, job: Job) -> bool:
-    """The same for one job, unfinished when it was looked up: it may have ended since, and its files be kept."""
+    """The same for one job, unfinished when it was looked up: it may have ended since, and its files be kept. Of one
+    that another machine runs, or is to run, nothing is known here: the control plane looks after its lease."""
+    if not job.directory:
+        return False
     with claimed(job.directory) as is_ours:
         if not is_ours or (await registry.job(job.id)).state in FINAL:
             return False

@@ -110,8 +110,7 @@ class Team:
         """All of it, jobs that run with it, and no mount stays."""
         for program in [*self.agents.values(), self.plane]:
             program.kill()
-        for pid in processes_below(self.root):
-            os.kill(pid, signal.SIGKILL)
+        kill_all(processes_below(self.root))
         eventually("all processes of the team have ended", lambda: not processes_below(self.root))
         for record in reversed(list_mounts()):
             if record.mountpoint.startswith(f"{self.root}/"):
@@ -146,13 +145,11 @@ class Team:
     def kill_machine(self, agent: str) -> None:
         """SIGKILL to the agent and everything that it runs."""
         self.agents[agent].kill()
-        for pid in processes_below(self.root / agent):
-            os.kill(pid, signal.SIGKILL)
+        kill_all(processes_below(self.root / agent))
         eventually(f"{agent} is dead", lambda: not processes_below(self.root / agent))
 
     def kill_runner(self, job_id: str) -> None:
-        for pid in runners_of(job_id):
-            os.kill(pid, signal.SIGKILL)
+        kill_all(runners_of(job_id))
 
     def shell(self) -> str:
         """What a shell must evaluate to be the client; `plane` runs a command as the control plane's engineer."""
@@ -204,6 +201,15 @@ def processes_below(root: Path) -> list[int]:
         if int(name) != os.getpid() and any(word.startswith(mark) for word in words):
             found.append(int(name))
     return found
+
+
+def kill_all(pids: Sequence[int]) -> None:
+    """One that has ended with another before it was its turn is dead too."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 _ASK: Final = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)"

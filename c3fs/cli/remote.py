@@ -63,6 +63,10 @@ async def open_http_store(remote: Remote) -> AsyncGenerator[Store]:
     from c3fs.store.transport import UrlTransport
 
     async with open_client(remote) as client:
-        http = HttpStore(client, UrlTransport())
+        transport = UrlTransport(connections=CALLS_MAX)
+        http = HttpStore(client, transport)
         found = Verified(Limited(Deadline(http, CALL_WITHIN), CALLS_MAX))
-        yield Deadline(Retried(Complaining(found, http.complain), TRIES), ANSWER_WITHIN)
+        try:
+            yield Deadline(Retried(Complaining(found, http.complain), TRIES), ANSWER_WITHIN)
+        finally:
+            await transport.aclose()

@@ -46,6 +46,7 @@ class Invoked:
         monkeypatch.setenv("C3_HOME", str(root / "home"))
         monkeypatch.setenv("C3_CACHE_DIR", str(root / "cache"))
         monkeypatch.setenv("C3_CACHE_SIZE", "64MiB")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(root / "config"))
         monkeypatch.chdir(root)
 
     def run(self, program: str, *arguments: str, code: int | None = 0) -> Result:

@@ -53,16 +53,19 @@ class Home:
             "C3_HOME": str(self.root / "home"),
             "C3_CACHE_DIR": str(self.root / "cache"),
             "C3_CACHE_SIZE": "256MiB",
+            "XDG_CONFIG_HOME": str(self.root / "config"),
             **self.environment,
         }
 
-    def run(self, program: str, *arguments: str, cwd: Path | None = None, code: int | None = None) -> Result:
-        """Run `c3` or `c3fs` to its end; with `code`, that must be its exit code."""
+    def run(
+        self, program: str, *arguments: str, cwd: Path | None = None, code: int | None = None, said: str = ""
+    ) -> Result:
+        """Run `c3` or `c3fs` to its end, with `said` on its stdin; with `code`, that must be its exit code."""
         done = subprocess.run(
             [*self.enter, os.path.join(BIN, program), *arguments],
             env=self.env,
             cwd=cwd or self.root,
-            stdin=subprocess.DEVNULL,
+            input=os.fsencode(said),
             capture_output=True,
             timeout=TIMEOUT,
             check=False,

@@ -39,7 +39,7 @@ async def finish(registry: Registry, job: Job) -> None:
 async def fill(control: ControlDatabase) -> None:
     """Jobs 1 (blue) and 2 (red) have artifacts of the blobs 1 and 2. Artifacts 3 have no record. Job 4 (blue) has
     succeeded, and has consumed the artifacts of 1, version 1 of a data set of the account (blob 5), and its source (7).
-    Version 2 of the data set has blob 6; red has a data set (8), a source (9). The other account: job 11, blobs 1, 11."""
+    Version 2 of the data set has blob 6; red has a data set (8), a source (9). The other account has job 11 (1, 11)."""
     await add_accounts(control)
     registry = control.registry(ACCOUNT)
     await finish(registry, queued(1, "blue"))

@@ -1,4 +1,4 @@
-"""PostgreSQL servers for tests that break them."""
+"""PostgreSQL servers for tests that break them, and transactions that meet there; see tests.support.meeting."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.meeting import Stage
 from tests.support.postgres import Cluster, own_cluster, shared_cluster
 
 
@@ -24,3 +25,17 @@ def _mortal() -> Iterator[Cluster]:
 def mortal(_mortal: Cluster) -> Cluster:
     """One to kill, in which what is committed outlives that. Tests leave it running."""
     return _mortal
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    cluster = shared_cluster()
+    made = Stage(cluster.url(cluster.make_registry()))
+    yield made
+    made.go.set()
+    made.database.close()
+
+
+@pytest.fixture(params=[True, False], ids=["committed", "rolled-back"])
+def commits(request: pytest.FixtureRequest) -> bool:
+    return request.param

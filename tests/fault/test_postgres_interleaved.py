@@ -6,100 +6,19 @@ could not even begin.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from threading import Event
 
 import pytest
-import trio
 from sqlalchemy import Connection
 
 from c3fs.core.job import JobState
 from c3fs.core.ref import parse_ref
-from c3fs.errors import C3Error
 from c3fs.registry import consumed, jobs, manifests, sweeps
-from c3fs.registry.opening import open_database
-from c3fs.registry.sql import SqlRegistry
 from c3fs.registry.views import View
-from tests.support.postgres import shared_cluster
-from tests.support.programs import eventually
+from tests.support.meeting import ACCOUNT, Stage, Work
 from tests.support.records import EPOCH, job_id, make_blob, make_blobs, make_job, make_manifest
 
 pytestmark = pytest.mark.postgres
-WITHIN = 20.0
-ACCOUNT = "local"
-Work = Callable[[Connection], object]
-Call = Callable[[], Awaitable[object]]
-
-
-class GivenUp(C3Error):
-    """Makes the first transaction roll back."""
-
-
-class Stage:
-    """A registry, and another connection that holds a transaction open until `go`."""
-
-    def __init__(self, url: str) -> None:
-        self.database = open_database(url)
-        self.registry = SqlRegistry(self.database, View(ACCOUNT), lambda: EPOCH)
-        self.done = Event()
-        self.go = Event()
-
-    def hold(self, work: Work, commits: bool) -> None:
-        def held(connection: Connection) -> None:
-            work(connection)
-            self.done.set()
-            assert self.go.wait(WITHIN)
-            if not commits:
-                raise GivenUp
-
-        try:
-            self.database.write(held)
-        except GivenUp:
-            pass
-
-    def await_waiting(self) -> None:
-        """Until a session of this database waits for a lock."""
-        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        eventually(
-            "the second waits for the first",
-            lambda: self.database.read(lambda connection: connection.exec_driver_sql(query).first()) is not None,
-        )
-
-    async def meet(self, first: Work, second: Call, *, commits: bool) -> object:
-        """What the second call answers, or the name of the error that it raises."""
-        answers: list[object] = []
-
-        async def call() -> None:
-            try:
-                answers.append(await second())
-            except C3Error as error:
-                answers.append(type(error).__name__)
-
-        with trio.fail_after(2 * WITHIN):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.to_thread.run_sync, partial(self.hold, first, commits))
-                await trio.to_thread.run_sync(self.done.wait, WITHIN)
-                nursery.start_soon(call)
-                await trio.to_thread.run_sync(self.await_waiting)
-                assert not answers
-                self.go.set()
-        return answers[0]
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    cluster = shared_cluster()
-    made = Stage(cluster.url(cluster.make_registry()))
-    yield made
-    made.go.set()
-    made.database.close()
-
-
-@pytest.fixture(params=[True, False], ids=["committed", "rolled-back"])
-def commits(request: pytest.FixtureRequest) -> bool:
-    return request.param
 
 
 def registering(ref: str, content: str, numbers: list[int]) -> Work:

@@ -160,9 +160,9 @@ class Connection:
             return self._body(answer)
         raise self._refusal(answer)
 
-    def put(self, target: Target, headers: Mapping[str, str], data: Buffer) -> None:
+    def put(self, target: Target, headers: Mapping[str, str], data: Buffer, method: str) -> None:
         """Raises likewise."""
-        answer = self._ask("PUT", target, headers, data)
+        answer = self._ask(method, target, headers, data)
         if not 200 <= answer.status < 300:
             raise self._refusal(answer)
         self._document(answer)

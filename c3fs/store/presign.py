@@ -30,7 +30,7 @@ class Presigner:
     """`now` is the time as the server has it (c3fs.store.skew). Any thread may call it. What it returns are secrets."""
 
     def __init__(self, settings: S3Settings, now: Callable[[], datetime]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._now = now
         root = urlsplit(settings.root)
         self._host, self._path = root.netloc, root.path
@@ -38,7 +38,7 @@ class Presigner:
         self._day = ("", b"")
 
     def __repr__(self) -> str:
-        return f"<Presigner {self._settings.place}>"
+        return f"<Presigner {self.settings.place}>"
 
     def get_url(self, key: object, seconds: int) -> str:
         """Where to get the object at `key`, which is relative to the prefix, in the next `seconds`."""
@@ -54,10 +54,10 @@ class Presigner:
         assert 1 <= seconds <= SECONDS_MAX
         now = self._now().astimezone(UTC)
         moment = now.strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{moment[:8]}/{self._settings.region}/s3/aws4_request"
+        scope = f"{moment[:8]}/{self.settings.region}/s3/aws4_request"
         signed = sorted([*(headers or {}).items(), ("host", self._host)])
         names = ";".join(name for name, _ in signed)
-        path = f"{self._path}/{quote(self._settings.full(key), safe='/-_.~')}"
+        path = f"{self._path}/{quote(self.settings.full(key), safe='/-_.~')}"
         query = self._query(moment, scope, seconds, names)
         lines = "".join(f"{name}:{value}\n" for name, value in signed)
         request = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
@@ -67,7 +67,7 @@ class Presigner:
 
     def _query(self, moment: str, scope: str, seconds: int, names: str) -> str:
         """In the order that is signed, which is that of the names."""
-        settings = self._settings
+        settings = self.settings
         token = settings.session_token
         return (
             f"X-Amz-Algorithm={_ALGORITHM}&X-Amz-Credential={quote(f'{settings.access_key_id}/{scope}', safe='-_.~')}"
@@ -80,8 +80,8 @@ class Presigner:
         """It is the same all day."""
         known, key = self._day
         if known != day:
-            key = f"AWS4{self._settings.secret_access_key}".encode()
-            for part in (day, self._settings.region, "s3", "aws4_request"):
+            key = f"AWS4{self.settings.secret_access_key}".encode()
+            for part in (day, self.settings.region, "s3", "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
             self._day = day, key
         return key

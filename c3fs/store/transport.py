@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPException
 from typing import Final, TypeVar
 
-import trio
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
 
 from c3fs.core.digest import Buffer
 from c3fs.errors import C3Error, DeadlineError, TransferRefusedError, TransferUnavailableError
@@ -44,8 +47,8 @@ class UrlTransport:
     ) -> None:
         """`connect` is for making a connection, `stall` for the next byte, both in seconds; `tls` says whom to trust,
         the system's authorities if it is None."""
-        self._places = trio.CapacityLimiter(connections)
-        self._threads = trio.CapacityLimiter(2 * connections)
+        self._places = anyio.CapacityLimiter(connections)
+        self._threads = anyio.CapacityLimiter(2 * connections)
         self._within, self._connect, self._stall = within, connect, stall
         self._tls = tls
         self._kept: list[tuple[tuple[str, str], Connection]] = []
@@ -66,11 +69,11 @@ class UrlTransport:
             raise TransferRefusedError(target.place, f"has {len(data)} of the {size} bytes that were asked for")
         return data
 
-    async def put(self, url: str, data: Buffer, headers: Mapping[str, str]) -> None:
+    async def put(self, url: str, data: Buffer, headers: Mapping[str, str], *, method: str = "PUT") -> None:
         """Send `data` with these headers; Host and Content-Length are what they must be, whatever `headers` says.
         It may be sent twice: the server must take the same bytes again."""
         target = Target.parse(url)
-        await self._move(target, lambda connection: connection.put(target, headers, data))
+        await self._move(target, lambda connection: connection.put(target, headers, data, method))
 
     async def aclose(self) -> None:
         """End all connections. Transfers under way raise TransferUnavailableError, as do those that begin later."""
@@ -79,13 +82,13 @@ class UrlTransport:
             connection.abort()
         while self._kept:
             self._kept.pop()[1].close()
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
 
     # --- one transfer
 
     async def _move(self, target: Target, work: Callable[[Connection], T]) -> T:
         async with self._places:
-            with trio.move_on_after(self._within):
+            with anyio.move_on_after(self._within):
                 try:
                     return await self._once(target, work, self._taken(target))
                 except LostError:
@@ -99,10 +102,10 @@ class UrlTransport:
         connection = kept or Connection(target, tls, connect=self._connect, stall=self._stall)
         self._busy.add(connection)
         try:
-            done = await trio.to_thread.run_sync(
-                _guarded, target.place, connection, work, abandon_on_cancel=True, limiter=self._threads
+            done = await anyio.to_thread.run_sync(
+                partial(_guarded, target.place, connection, work), abandon_on_cancel=True, limiter=self._threads
             )
-        except trio.Cancelled:
+        except anyio.get_cancelled_exc_class():
             connection.abort()
             raise
         finally:
@@ -116,7 +119,7 @@ class UrlTransport:
     async def _trust(self) -> ssl.SSLContext:
         """Reading the system's authorities takes some ten milliseconds."""
         if self._tls is None:
-            self._tls = await trio.to_thread.run_sync(ssl.create_default_context, limiter=self._threads)
+            self._tls = await anyio.to_thread.run_sync(ssl.create_default_context, limiter=self._threads)
         return self._tls
 
     def _taken(self, target: Target) -> Connection | None:

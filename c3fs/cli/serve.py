@@ -13,6 +13,7 @@ from c3fs.cli import output
 from c3fs.cli.databases import database_option, store_option, without_password
 from c3fs.cli.exits import OK, UsageError, guard, run_async
 from c3fs.cli.program import Command, Invocation
+from c3fs.cli.settings import store_variables
 
 if TYPE_CHECKING:
     from c3fs.server.plane import ControlPlane
@@ -76,8 +77,11 @@ def _try_out(db: str, store: str) -> None:
     from c3fs.registry.control import ControlDatabase
     from c3fs.server.stores import open_gateways
 
-    ControlDatabase.open(db).close()
-    open_gateways(store)
+    database = ControlDatabase.open(db)
+    try:
+        open_gateways(store, store_variables(), database)
+    finally:
+        database.close()
 
 
 def _work(db: str, store: str, rate: float, listen: Listen, bound: socket.socket) -> int:
@@ -98,4 +102,6 @@ def _plane(db: str, store: str, rate: float) -> ControlPlane:
     from c3fs.server.plane import ControlPlane
     from c3fs.server.stores import open_gateways
 
-    return ControlPlane(ControlDatabase.open(db), open_gateways(store), keys=Limit(rate, 2 * rate))
+    database = ControlDatabase.open(db)
+    gateways = open_gateways(store, store_variables(), database)
+    return ControlPlane(database, gateways, keys=Limit(rate, 2 * rate), tend=gateways.run)

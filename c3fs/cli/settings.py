@@ -149,6 +149,11 @@ def script_environment(remote: Remote | None = None) -> dict[bytes, bytes]:
     return environment
 
 
+def store_variables() -> dict[str, str]:
+    """The usual AWS variables: the address of an S3 server, and who asks it (c3fs.store.s3settings)."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
 def wants_no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 

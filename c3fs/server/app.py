@@ -38,7 +38,8 @@ def make_app(plane: ControlPlane) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as group:
-            await group.start(plane.run)
+            group.start_soon(plane.run)
+            group.start_soon(plane.tend)
             try:
                 yield
             finally:

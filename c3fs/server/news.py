@@ -24,6 +24,10 @@ class News:
     def __repr__(self) -> str:
         return f"<News: {sum(map(len, self._waiting.values()))} waiting for {len(self._waiting)} keys>"
 
+    @property
+    def ended(self) -> bool:
+        return self._ending
+
     def tell(self, key: Hashable) -> None:
         """Wake those who wait for `key` now."""
         for event in self._waiting.get(key, ()):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import anyio
-import anyio.abc
+import anyio.lowlevel
 
 from c3fs.errors import C3Error
 from c3fs.registry.base import Job
@@ -33,13 +33,15 @@ def _stranger_limit() -> Limit:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """`gateway` gives the blobs of an account. All calls from one event loop."""
+    """`gateway` gives the blobs of an account; `tend` looks after the place where they are, as long as the control plane
+    runs. All calls from one event loop."""
 
     database: ControlDatabase
     gateway: Callable[[str], Gateway]
     keys: Limit = field(default_factory=_key_limit)
     strangers: Limit = field(default_factory=_stranger_limit)
     news: News = field(default_factory=News)
+    tend: Callable[[], Coroutine[Any, Any, None]] = anyio.lowlevel.checkpoint
 
     def tell_job(self, job: Job | str) -> None:
         """There is news of the job: wake who follows its log."""
@@ -48,9 +50,8 @@ class ControlPlane:
     def tell_queue(self, account: str) -> None:
         self.news.tell(("queue", account))
 
-    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    async def run(self) -> None:
         """Until it is cancelled: jobs whose lease is over are FAILED, for their agent is lost."""
-        task_status.started()
         while True:
             try:
                 for job_id in await self.database.queue.expire():

@@ -7,18 +7,16 @@ the disk has made of it. What has rotted is found by whoever gets it, for reader
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import anyio.to_thread
 
-from c3fs.api.messages import VERSION, BlobUrl, Slot
+from c3fs.api.messages import BlobUrl, Slot
 from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import BlobCorruptError
 from c3fs.server.gateway import Claimed
+from c3fs.server.signing import OWN_SECONDS, own_path, own_slot
 from c3fs.store.base import Store
-
-URL_SECONDS: Final = 3600.0
-"""The control plane's own URLs are good for ever; after this a client asks again whether they are the best."""
 
 
 class LocalStore(Store, Protocol):
@@ -34,10 +32,6 @@ class LocalStore(Store, Protocol):
         ...
 
 
-def blob_url(digest: Digest) -> str:
-    return f"{VERSION}/blobs/{digest}"
-
-
 class Relayed:
     """Behind c3fs.server.gateway.Gateway."""
 
@@ -49,14 +43,14 @@ class Relayed:
 
     async def missing(self, claims: Sequence[Claimed]) -> list[Slot]:
         missing = await self._store.absent({claim.digest for claim in claims})
-        return [Slot(str(digest), blob_url(digest), {}, URL_SECONDS) for digest in sorted(missing)]
+        return [own_slot(digest) for digest in sorted(missing)]
 
     async def confirm(self, claims: Sequence[Claimed]) -> list[Digest]:
         return sorted(await self._store.absent({claim.digest for claim in claims}))
 
     async def urls(self, digests: Collection[Digest]) -> list[BlobUrl]:
         stored = set(digests) - await self._store.absent(digests)
-        return [BlobUrl(str(digest), blob_url(digest), URL_SECONDS) for digest in sorted(stored)]
+        return [BlobUrl(str(digest), own_path(digest), OWN_SECONDS) for digest in sorted(stored)]
 
     async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
         return await self._store.absent(digests)

@@ -1,43 +1,120 @@
-"""Where blobs are, by URL: a gateway for each account."""
+"""Where blobs are, by URL: a gateway for each account, made when it is first asked for.
+
+`file:///absolute/path` keeps them in a directory an account, `s3://bucket/prefix` below a prefix an account.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from c3fs.errors import SettingsError
-from c3fs.server.gateway import Gateway
-from c3fs.server.relayed import Relayed
-from c3fs.store.directory import DirectoryStore
+import anyio
+import anyio.lowlevel
 
-_FILE: Final = "file"
+from c3fs.errors import SettingsError
+from c3fs.registry.control import ControlDatabase
+from c3fs.registry.sql import utc_now
+from c3fs.server.gateway import Gateway
+from c3fs.server.presigned import Presigned
+from c3fs.server.relayed import Relayed
+from c3fs.server.settling import SETTLED_AT_ONCE
+from c3fs.server.signing import S3Puts, S3Signer
+from c3fs.store.base import SweepableStore
+from c3fs.store.directory import DirectoryStore
+from c3fs.store.presign import Presigner
+from c3fs.store.s3 import S3Store
+from c3fs.store.s3settings import S3Settings
+
 EXAMPLES: Final = "file:///var/lib/c3fs/store or s3://bucket/prefix"
 
 
-def open_gateways(url: str) -> Callable[[str], Gateway]:
-    """The gateways over the store at `url`, made as accounts are asked for. Raises SettingsError."""
+class Gateways(Protocol):
+    """The gateways of all accounts over one place."""
+
+    def __call__(self, account: str) -> Gateway: ...
+
+    async def run(self) -> None:
+        """Look after the place as long as the control plane runs; returns if there is nothing to look after."""
+        ...
+
+
+class DirectoryGateways:
+    """Below the absolute path `root`."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._known: dict[str, Gateway] = {}
+
+    def __repr__(self) -> str:
+        return f"<DirectoryGateways {self._root}: {len(self._known)} accounts>"
+
+    def __call__(self, account: str) -> Gateway:
+        found = self._known.get(account)
+        if found is None:
+            found = self._known[account] = Relayed(DirectoryStore(f"{self._root}/{account}"))
+        return found
+
+    async def run(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+
+class S3Gateways:
+    """Below the prefix of `settings`, with what was put noted in `database`."""
+
+    def __init__(self, settings: S3Settings, database: ControlDatabase, puts: S3Puts | None = None) -> None:
+        self._settings = settings
+        self._database = database
+        self._puts = puts or S3Puts()
+        self._settled_at_once = anyio.CapacityLimiter(SETTLED_AT_ONCE)
+        self._known: dict[str, Gateway] = {}
+
+    def __repr__(self) -> str:
+        return f"<S3Gateways {self._settings.place}, {self._puts!r}: {len(self._known)} accounts>"
+
+    def __call__(self, account: str) -> Gateway:
+        found = self._known.get(account)
+        if found is None:
+            found = self._known[account] = self._open(account)
+        return found
+
+    def _open(self, account: str) -> Gateway:
+        settings = self._settings.below(account)
+        signer = S3Signer(Presigner(settings, utc_now), self._puts)
+        return Presigned(S3Store(settings), signer, self._database.deposits(account), self._settled_at_once)
+
+    async def run(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+
+def open_gateways(url: str, variables: Mapping[str, str], database: ControlDatabase) -> Gateways:
+    """The gateways over the store at `url`; of the environment's `variables` those for AWS count. Raises
+    SettingsError."""
+    if urlsplit(url).scheme == "s3":
+        return S3Gateways(S3Settings.parse(url, variables), database)
+    return DirectoryGateways(_directory(url))
+
+
+def open_sweepables(url: str, variables: Mapping[str, str]) -> Callable[[str], SweepableStore]:
+    """The stores of the accounts at `url`, as gc sees them. Raises SettingsError."""
+    if urlsplit(url).scheme == "s3":
+        settings = S3Settings.parse(url, variables)
+        return lambda account: S3Store(settings.below(account))
+    root = _directory(url)
+    return lambda account: DirectoryStore(f"{root}/{account}", create=False)
+
+
+def _directory(url: str) -> str:
+    """The path that `url` names; made if need be."""
     parts = urlsplit(url)
-    if parts.scheme != _FILE:
+    if parts.scheme != "file":
         raise SettingsError(f"not the address of a store: {url!r}; it looks like {EXAMPLES}")
     root = unquote(parts.path)
     if parts.netloc or parts.query or parts.fragment or not os.path.isabs(root):
         raise SettingsError(f"not the address of a directory: {url!r}; it looks like file:///absolute/path")
-    _make(root)
-    known: dict[str, Gateway] = {}
-
-    def gateway(account: str) -> Gateway:
-        found = known.get(account)
-        if found is None:
-            found = known[account] = Relayed(DirectoryStore(f"{os.path.normpath(root)}/{account}"))
-        return found
-
-    return gateway
-
-
-def _make(root: str) -> None:
     try:
         os.makedirs(root, 0o700, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot make {root}: {error.strerror}") from error
+    return os.path.normpath(root)

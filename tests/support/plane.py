@@ -3,7 +3,7 @@ that speak HTTP to the application without a socket."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from c3fs.registry.control import ControlDatabase
 from c3fs.server.app import make_app
 from c3fs.server.limits import Limit
 from c3fs.server.plane import ControlPlane
-from c3fs.server.stores import open_gateways
+from c3fs.server.stores import DirectoryGateways, Gateways
 from tests.support.blobs import seeded
 
 T = TypeVar("T")
@@ -166,13 +166,14 @@ def piece(number: int, size: int = 1000) -> bytes:
 
 
 @asynccontextmanager
-async def world(path: Path, *, rate: float = 1e6) -> AsyncGenerator[World]:
-    """A running control plane in the directory `path`."""
+async def world(
+    path: Path, *, rate: float = 1e6, gateways: Callable[[ControlDatabase], Gateways] | None = None
+) -> AsyncGenerator[World]:
+    """A control plane in the directory `path`, with its blobs there unless `gateways` says otherwise."""
     database = ControlDatabase.open(f"sqlite:///{path}/registry.db")
     try:
-        plane = ControlPlane(
-            database, open_gateways(f"file://{path}/store"), keys=Limit(rate, rate), strangers=Limit(rate, rate)
-        )
+        made = gateways(database) if gateways else DirectoryGateways(f"{path}/store")
+        plane = ControlPlane(database, made, keys=Limit(rate, rate), strangers=Limit(rate, rate))
         transport = httpx.ASGITransport(make_app(plane))
         async with httpx.AsyncClient(transport=transport, base_url="http://plane") as http:
             yield await _peopled(plane, http, path)

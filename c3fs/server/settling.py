@@ -1,0 +1,71 @@
+"""Settles what two say differently about one blob: reads it, computes BLAKE3, and removes it if it is a lie.
+
+A row of the deposits says which SHA-256 the bytes have that stand for a digest. S3 vouches for that; that they have the
+digest is somebody's word, until somebody else contradicts, or complains.
+
+The row goes first, so that nobody is told that the blob is there while it is being removed; a process that dies in
+between leaves an object that gc deletes. What was wrong from the start stays wrong: nobody can put other bytes under
+the same key, so removing it undoes no honest put. Only a blob that was right and has rotted can be put again, under the
+same key, while it is being removed: so it is looked for once more at the end, and its row goes if it is not there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import anyio
+import anyio.to_thread
+
+from c3fs.core.digest import Buffer, Digest
+from c3fs.errors import BlobMissingError
+
+SETTLED_AT_ONCE: Final = 2
+"""Blobs read at once for this: somebody who contradicts for fun costs two reads at a time."""
+
+log = logging.getLogger("c3fs.server")
+
+
+class Objects(Protocol):
+    """A bucket as seen here: blobs by digest and SHA-256. See c3fs.store.s3."""
+
+    async def size_of(self, digest: Digest, sha256: bytes) -> int | None: ...
+
+    async def read(self, digest: Digest, sha256: bytes) -> Buffer: ...
+
+    async def remove(self, digest: Digest, sha256: bytes) -> None: ...
+
+
+class Rows(Protocol):
+    """The deposits as seen here. See c3fs.registry.deposits."""
+
+    async def forget(self, wrong: Mapping[Digest, bytes]) -> None: ...
+
+
+class Settling:
+    """Of one account's blobs."""
+
+    def __init__(self, objects: Objects, rows: Rows, allowed: anyio.CapacityLimiter) -> None:
+        self._objects = objects
+        self._rows = rows
+        self._allowed = allowed
+
+    async def removed(self, digest: Digest, sha256: bytes) -> bool:
+        """Whether the bytes that were put for `digest`, and have this SHA-256, are not the blob, and are gone."""
+        async with self._allowed:
+            try:
+                data = await self._objects.read(digest, sha256)
+            except BlobMissingError:
+                await self._rows.forget({digest: sha256})
+                log.warning("blob %s has gone from the store", digest)
+                return True
+            actual = await anyio.to_thread.run_sync(Digest.of, data)
+            if actual == digest:
+                return False
+            log.warning("blob %s is corrupt and removed: its bytes have the digest %s", digest, actual)
+            await self._rows.forget({digest: sha256})
+            await self._objects.remove(digest, sha256)
+            if await self._objects.size_of(digest, sha256) is None:
+                await self._rows.forget({digest: sha256})
+            return True

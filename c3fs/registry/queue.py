@@ -144,15 +144,17 @@ def prolong(connection: Connection, now: datetime) -> None:
 
 
 def _take_again(connection: Connection, account: str, agent: str, attempt: str, now: datetime) -> str | None:
-    """The job that this attempt has taken already."""
+    """The job that this attempt has taken already. One statement looks, for between two another request of the attempt
+    might take it: neither there for the first nor, for the second, anything but over."""
     mine = (jobs.c.account == account, jobs.c.attempt == attempt)
-    held = update(jobs).where(*mine, jobs.c.agent == agent, jobs.c.state.in_(_ACTIVE))
-    job_id = connection.execute(held.values(lease_until=now + _LEASE).returning(jobs.c.id)).scalar_one_or_none()
-    if job_id is None:
-        ended = connection.execute(select(jobs.c.id).where(*mine)).scalar_one_or_none()
-        if ended is not None:
-            raise LeaseLostError(ended)
-    return job_id
+    query = select(jobs.c.id, jobs.c.agent, jobs.c.state).where(*mine).with_for_update(key_share=True)
+    taken = connection.execute(query).one_or_none()
+    if taken is None:
+        return None
+    if taken.agent != agent or taken.state not in _ACTIVE:
+        raise LeaseLostError(taken.id)
+    connection.execute(update(jobs).where(jobs.c.id == taken.id).values(lease_until=now + _LEASE))
+    return taken.id
 
 
 def _take_next(connection: Connection, account: str, agent: str, attempt: str, now: datetime) -> str | None:

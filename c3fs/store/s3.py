@@ -51,8 +51,7 @@ class S3Store:
     async def put(self, digest: Digest, data: Buffer) -> None:
         """See c3fs.store.base. A put that is cancelled may succeed until its request's time is over, and reads `data`
         until then: a buffer that somebody could change is copied first."""
-        body = data if memoryview(data).readonly else bytes(data)
-        await self._in_thread(lambda: self._bucket.put(BlobKey(digest), body))
+        await self._put(BlobKey(digest), data)
 
     async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         """See c3fs.store.base. A request for each, or for each 1,000 objects where many of one shelf are asked for."""
@@ -139,6 +138,10 @@ class S3Store:
         waits as `delete` does."""
         await anyio.lowlevel.checkpoint()
         await self._shielded(lambda: self._bucket.delete([str(BlobKey(digest, sha256))]))
+
+    async def _put(self, key: BlobKey, data: Buffer) -> None:
+        body = data if memoryview(data).readonly else bytes(data)
+        await self._in_thread(lambda: self._bucket.put(key, body))
 
     async def _delete(self, batch: list[Objects], allowed: Callable[[], bool]) -> list[Objects]:
         """Those that were deleted: all, or as many as it was allowed to."""

@@ -20,8 +20,9 @@ from c3fs.store.s3settings import S3Settings
 
 DELETE_WITHIN: Final = 5.0
 """Seconds one request to delete may take."""
-LATE: Final = 900.0
-"""Seconds for which S3 carries out a request that was signed: a quarter of an hour."""
+LATE: Final = 1800.0
+"""Seconds for which S3 may carry out a request that was sent: it does so until 15 minutes after the time at which it was
+signed, by a clock that may be 15 minutes ahead of the server's (AWS; SeaweedFS 4.48 and Ceph RGW 16.2 were tried)."""
 _PAGE: Final = 1_000
 _TAKEN: Final = frozenset({409, 412, 429})
 """Answers to a put that may mean that somebody else is putting the same blob, or has."""

@@ -21,6 +21,8 @@ from c3fs.store.s3settings import S3Settings
 _DETAILS: Final = "\n\nDebug source:"
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9]{1,64})</Code>")
+_KEY_CODE: Final = re.compile(r"\(code: ([A-Za-z0-9]{1,64})\)\Z")
+"""Where a request to delete was answered with 200, and what it says about one of its keys is an error."""
 _KIND: Final = re.compile(r"\bkind: (\w{1,32})")
 
 _KEYS: Final = "look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -65,13 +67,20 @@ REFUSED_STATUS: Final[dict[int, str]] = {
 }
 """Likewise, where the answer has no code that is known."""
 
-PASSING_CODES: Final = frozenset({"BadDigest", "IncompleteBody", "InvalidDigest", "OperationAborted", "RequestTimeout"})
-PASSING_CODES_MORE: Final = frozenset({"XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"})
+PASSING_CODES: Final = frozenset(
+    {
+        "BadDigest",
+        "IncompleteBody",
+        "InvalidDigest",
+        "OperationAborted",
+        "RequestTimeout",
+        "XAmzContentChecksumMismatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
 """Of answers with a status like 400: damaged on the way, slow, or in each other's way."""
 PASSING_STATUS: Final = frozenset({408, 409, 412, 425, 429})
 """Besides 5xx."""
-EXISTS: Final = frozenset({409, 412, 429})
-"""Answers to a put that may mean that somebody else is putting the same blob, or has."""
 
 
 class Answer(NamedTuple):
@@ -105,6 +114,8 @@ def answer_of(error: Exception) -> Answer:
     if error.__class__ is FileNotFoundError and _STATUS.search(str(error)) is None:
         return Answer(404, None, None)
     summary, _, details = str(error).partition(_DETAILS)
+    if key_code := _KEY_CODE.search(summary):
+        return Answer(200, key_code[1], None)
     status, code, kind = _STATUS.search(summary), _CODE.search(summary), _KIND.search(details)
     return Answer(int(status[1]) if status else None, code[1] if code else None, kind[1] if kind else None)
 
@@ -125,9 +136,9 @@ def _advice(answer: Answer) -> str | None:
     status, code = answer.status, answer.code or ""
     if code in REFUSED_CODES:
         return REFUSED_CODES[code]
-    if status in REFUSED_STATUS and code not in PASSING_CODES | PASSING_CODES_MORE:
+    if status in REFUSED_STATUS and code not in PASSING_CODES:
         return REFUSED_STATUS[status]
-    if status is None or status >= 500 or status in PASSING_STATUS or code in PASSING_CODES | PASSING_CODES_MORE:
+    if status in (None, 200) or status >= 500 or status in PASSING_STATUS or code in PASSING_CODES:
         return None
     return "c3fs needs a server that speaks S3; look at AWS_ENDPOINT_URL"
 
@@ -138,7 +149,4 @@ def mapped(settings: S3Settings, digest: Digest | None = None) -> Generator[None
     try:
         yield
     except (BaseError, OSError) as error:
-        raised = store_error(answer_of(error), settings, digest)
-    else:
-        return
-    raise raised
+        raise store_error(answer_of(error), settings, digest) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -119,6 +120,19 @@ async def test_missing_tells_which(open_store: OpenStore) -> None:
             nursery.start_soon(store.put, digest, blobs[digest])
     assert await open_store().missing(blobs) == set(blobs) - set(stored)
     assert await store.missing({}) == set()
+
+
+@pytest.mark.parametrize("stored", [0, 1, 60, 120])
+async def test_missing_tells_which_of_many_that_begin_alike(open_store: OpenStore, stored: int) -> None:
+    store = open_store()
+    numbered = ((Digest.of(b"%d" % number), b"%d" % number) for number in itertools.count())
+    alike = dict(itertools.islice((blob for blob in numbered if blob[0][0] == 0xAB), 160))
+    asked, present = list(alike)[40:], list(alike)[: 40 + stored]
+    async with trio.open_nursery() as nursery:
+        for digest in present:
+            nursery.start_soon(store.put, digest, alike[digest])
+    others = {Digest.of(data): data for data in (b"other %d" % number for number in range(100))}
+    assert await store.missing({digest: alike[digest] for digest in asked} | others) == {*asked[stored:], *others}
 
 
 async def test_putting_twice_is_no_error(open_store: OpenStore) -> None:

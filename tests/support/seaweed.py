@@ -61,6 +61,11 @@ class Seaweed:
         return f"<Seaweed {self.endpoint}, {self.root}: {state}>"
 
     @property
+    def pid(self) -> int:
+        assert self._server is not None
+        return self._server.pid
+
+    @property
     def port(self) -> int:
         """Of S3; the same after a restart."""
         return self._first + _PORTS.index("s3")

@@ -10,7 +10,7 @@ import pytest
 
 from c3fs.core.digest import Digest
 from c3fs.core.ref import parse_ref
-from c3fs.errors import StoreUnavailableError, SweptError
+from c3fs.errors import DeletionUnansweredError, StoreUnavailableError, SweptError
 from c3fs.gc.lease import SHARE, Lease, time_with_sleep
 from c3fs.gc.sweep import BATCH, SWEEP_SECONDS, GcRequest, Swept, Tally, sweep_store
 from c3fs.registry.base import Registry
@@ -158,6 +158,21 @@ async def test_an_error_ends_it_and_leaves_nobody_waiting(registry: Registry) ->
     with pytest.raises(SweptError):
         await registry.register(make_manifest("/datasets/a"), rows([1]), mark=before)
     await publish(registry, [1])
+
+
+async def test_what_may_be_deleted_later_stays_condemned_for_so_long(registry: Registry) -> None:
+    class Unanswering(MemoryStore):
+        async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
+            raise DeletionUnansweredError("the store", 900)
+
+    store = Unanswering()
+    await put(store, [1])
+    with pytest.raises(DeletionUnansweredError):
+        await sweep_store(GcRequest(0, seconds=0.001), store, registry)
+    # Its own time is over, and still nobody may count on the blob that the store has.
+    with pytest.raises(SweptError):
+        await publish(registry, [1])
+    await publish(registry, [2])
 
 
 async def test_what_time_ran_out_for_is_left_to_the_next(registry: Registry) -> None:

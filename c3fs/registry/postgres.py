@@ -34,6 +34,8 @@ MIGRATION_WITHIN_S: Final = 600
 """For all of these when tables are changed, or somebody else's change is waited for."""
 IDLE_WITHIN_S: Final = 30
 """How long the server keeps the locks of a transaction whose process is not heard of any more."""
+_TURNS: Final = 3
+"""Whoever waits here for a lock keeps his place among others; in SQLite he waits as often anew."""
 TRIES: Final = 7
 GIVE_UP_S: Final = 15.0
 """No new try after that. A server that is restarted answers again within seconds."""
@@ -121,7 +123,7 @@ def postgres_engines(url: str, lock_wait_s: float, answer_within: float = ANSWER
         max_overflow=0,
         pool_timeout=GIVE_UP_S,
         pool_use_lifo=True,
-        connect_args=_session(lock_wait_s, STATEMENT_WITHIN_S, IDLE_WITHIN_S),
+        connect_args=_session(min(_TURNS * lock_wait_s, STATEMENT_WITHIN_S), STATEMENT_WITHIN_S, IDLE_WITHIN_S),
         **common,
     )
     bounds = _session(MIGRATION_WITHIN_S, MIGRATION_WITHIN_S, MIGRATION_WITHIN_S)
@@ -196,7 +198,7 @@ def _name(place: URL) -> str:
 def _session(lock_s: float, statement_s: float, idle_s: float) -> dict[str, object]:
     bounds = {
         "lock_timeout": lock_s,
-        "statement_timeout": max(statement_s, lock_s),
+        "statement_timeout": statement_s,
         "idle_in_transaction_session_timeout": idle_s,
     }
     return {

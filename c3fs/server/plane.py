@@ -33,7 +33,7 @@ def _stranger_limit() -> Limit:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """`gateway` gives the blobs of an account; `tend` looks after the place where they are, as long as the control plane
+    """`gateway` gives the blobs of an account; `tend` looks after the place where they are, while the control plane
     runs. All calls from one event loop."""
 
     database: ControlDatabase

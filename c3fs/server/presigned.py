@@ -20,15 +20,10 @@ from c3fs.errors import BlobCorruptError, BlobMissingError, InvalidRequestError
 from c3fs.registry.control import Claim
 from c3fs.registry.deposits import Deposits
 from c3fs.server.gateway import Claimed
-from c3fs.server.settling import Objects, Settling
+from c3fs.server.objects import Objects
+from c3fs.server.settling import Settling
 
 _UNKNOWN: Final = "(another one: the right bytes are stored)"
-
-
-class WritableObjects(Objects, Protocol):
-    async def sizes_of(self, claims: Sequence[tuple[Digest, bytes]]) -> list[int | None]: ...
-
-    async def write(self, digest: Digest, sha256: bytes, data: Buffer) -> None: ...
 
 
 class Signer(Protocol):
@@ -46,7 +41,7 @@ class Presigned:
 
     def __init__(
         self,
-        objects: WritableObjects,
+        objects: Objects,
         signer: Signer,
         deposits: Deposits,
         settled_at_once: anyio.CapacityLimiter,
@@ -71,8 +66,8 @@ class Presigned:
         mark = await self._deposits.mark()
         present = await self._deposits.present(rows)
         asked = [row for row in rows if row[0] not in present]
-        sizes = await self._objects.sizes_of([(digest, checksum) for digest, _, checksum in asked])
-        there = [row for row, size in zip(asked, sizes, strict=True) if row[1] == size]
+        found = await self._objects.have(asked)
+        there = [row for row, is_there in zip(asked, found, strict=True) if is_there]
         await self._note(there, mark)
         return sorted({digest for digest, _, _ in asked} - {digest for digest, _, _ in there})
 

@@ -12,14 +12,15 @@ same key, while it is being removed: so it is looked for once more at the end, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 import anyio.to_thread
 
-from c3fs.core.digest import Buffer, Digest
+from c3fs.core.digest import Digest
 from c3fs.errors import BlobMissingError
+from c3fs.registry.deposits import Deposits
+from c3fs.server.objects import Objects
 
 SETTLED_AT_ONCE: Final = 2
 """Blobs read at once for this: somebody who contradicts for fun costs two reads at a time."""
@@ -27,26 +28,10 @@ SETTLED_AT_ONCE: Final = 2
 log = logging.getLogger("c3fs.server")
 
 
-class Objects(Protocol):
-    """A bucket as seen here: blobs by digest and SHA-256. See c3fs.store.s3."""
-
-    async def size_of(self, digest: Digest, sha256: bytes) -> int | None: ...
-
-    async def read(self, digest: Digest, sha256: bytes) -> Buffer: ...
-
-    async def remove(self, digest: Digest, sha256: bytes) -> None: ...
-
-
-class Rows(Protocol):
-    """The deposits as seen here. See c3fs.registry.deposits."""
-
-    async def forget(self, wrong: Mapping[Digest, bytes]) -> None: ...
-
-
 class Settling:
     """Of one account's blobs."""
 
-    def __init__(self, objects: Objects, rows: Rows, allowed: anyio.CapacityLimiter) -> None:
+    def __init__(self, objects: Objects, rows: Deposits, allowed: anyio.CapacityLimiter) -> None:
         self._objects = objects
         self._rows = rows
         self._allowed = allowed
@@ -66,6 +51,6 @@ class Settling:
             log.warning("blob %s is corrupt and removed: its bytes have the digest %s", digest, actual)
             await self._rows.forget({digest: sha256})
             await self._objects.remove(digest, sha256)
-            if await self._objects.size_of(digest, sha256) is None:
+            if not (await self._objects.have([(digest, len(data), sha256)]))[0]:
                 await self._rows.forget({digest: sha256})
             return True

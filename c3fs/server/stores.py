@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -13,20 +14,28 @@ from urllib.parse import unquote, urlsplit
 import anyio
 import anyio.lowlevel
 
-from c3fs.errors import SettingsError
+from c3fs.errors import C3Error, SettingsError
 from c3fs.registry.control import ControlDatabase
-from c3fs.registry.sql import utc_now
 from c3fs.server.gateway import Gateway
+from c3fs.server.objects import Objects
 from c3fs.server.presigned import Presigned
 from c3fs.server.relayed import Relayed
 from c3fs.server.settling import SETTLED_AT_ONCE
 from c3fs.server.signing import S3Puts, S3Signer
 from c3fs.store.base import SweepableStore
+from c3fs.store.checksums import probe_checksums
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.presign import Presigner
 from c3fs.store.s3 import S3Store
 from c3fs.store.s3settings import S3Settings
+from c3fs.store.skew import ServerClock
+from c3fs.store.transport import UrlTransport
 
+log = logging.getLogger("c3fs.server")
+
+ASK_EVERY: Final = 1.0
+"""Seconds between two tries to ask S3 what it does; until then nobody puts anything."""
+CLOSE_WITHIN: Final = 5.0
 EXAMPLES: Final = "file:///var/lib/c3fs/store or s3://bucket/prefix"
 
 
@@ -61,17 +70,25 @@ class DirectoryGateways:
 
 
 class S3Gateways:
-    """Below the prefix of `settings`, with what was put noted in `database`."""
+    """Below the prefix of `settings`, with what was put noted in `database`. `clock` tells S3's time."""
 
-    def __init__(self, settings: S3Settings, database: ControlDatabase, puts: S3Puts | None = None) -> None:
+    def __init__(
+        self,
+        settings: S3Settings,
+        database: ControlDatabase,
+        puts: S3Puts | None = None,
+        clock: ServerClock | None = None,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._puts = puts or S3Puts()
+        self._clock = clock or ServerClock(settings.endpoint)
+        self._transport = UrlTransport()
         self._settled_at_once = anyio.CapacityLimiter(SETTLED_AT_ONCE)
         self._known: dict[str, Gateway] = {}
 
     def __repr__(self) -> str:
-        return f"<S3Gateways {self._settings.place}, {self._puts!r}: {len(self._known)} accounts>"
+        return f"<S3Gateways {self._settings.place}, {self._puts!r}, {self._clock!r}: {len(self._known)} accounts>"
 
     def __call__(self, account: str) -> Gateway:
         found = self._known.get(account)
@@ -80,12 +97,41 @@ class S3Gateways:
         return found
 
     def _open(self, account: str) -> Gateway:
-        settings = self._settings.below(account)
-        signer = S3Signer(Presigner(settings, utc_now), self._puts)
-        return Presigned(S3Store(settings), signer, self._database.deposits(account), self._settled_at_once)
+        presigner = Presigner(self._settings.below(account), self._clock.now)
+        return Presigned(
+            Objects(presigner, self._transport),
+            S3Signer(presigner, self._puts),
+            self._database.deposits(account),
+            self._settled_at_once,
+        )
 
     async def run(self) -> None:
-        await anyio.lowlevel.checkpoint()
+        """Keep to S3's time, and ask what it does with checksums."""
+        try:
+            try:
+                await self._clock.learn()
+            except C3Error as error:
+                log.warning("%s; going by this machine's clock", error)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._clock.keep)
+                tasks.start_soon(self._ask)
+        finally:
+            with anyio.move_on_after(CLOSE_WITHIN, shield=True):
+                await self._transport.aclose()
+
+    async def _ask(self) -> None:
+        while not self._puts.known:
+            try:
+                passed = await probe_checksums(Presigner(self._settings, self._clock.now), self._transport)
+            except C3Error as error:
+                log.warning("cannot ask S3 what it does with checksums: %s", error)
+                await anyio.sleep(ASK_EVERY)
+                continue
+            self._puts.answered(not passed)
+            if passed:
+                log.warning("S3 takes what was not signed (%s): blobs are put through this server", "; ".join(passed))
+            else:
+                log.info("S3 compares checksums: blobs are put past this server")
 
 
 def open_gateways(url: str, variables: Mapping[str, str], database: ControlDatabase) -> Gateways:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import anyio
 import httpx
 import msgspec
+from starlette.applications import Starlette
 
 from c3fs.api.messages import VERSION, BlobRow, JobRecord, Lease, NewJob, Register
 from c3fs.core.access import EVERY, Role
@@ -96,11 +97,18 @@ class World:
     """`acme` with its admin, and whoever else a test makes; `rival` is another account with an admin."""
 
     plane: ControlPlane
+    app: Starlette
     http: httpx.AsyncClient
     root: Path
     admin: Client
     rival: Client
     people: dict[str, Client] = field(default_factory=dict[str, Client])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """What the control plane does unasked goes on meanwhile, as under a server."""
+        async with self.app.router.lifespan_context(self.app):
+            yield
 
     def nobody(self, key: str | None = None) -> Client:
         return Client(self.http, key)
@@ -173,19 +181,22 @@ async def world(
     database = ControlDatabase.open(f"sqlite:///{path}/registry.db")
     try:
         made = gateways(database) if gateways else DirectoryGateways(f"{path}/store")
-        plane = ControlPlane(database, made, keys=Limit(rate, rate), strangers=Limit(rate, rate))
-        transport = httpx.ASGITransport(make_app(plane))
-        async with httpx.AsyncClient(transport=transport, base_url="http://plane") as http:
-            yield await _peopled(plane, http, path)
+        plane = ControlPlane(database, made, Limit(rate, rate), Limit(rate, rate), tend=made.run)
+        app = make_app(plane)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://plane") as http:
+            boss, rival = await _bosses(database, http)
+            yield World(plane, app, http, path, boss, rival)
     finally:
         database.close()
 
 
-async def _peopled(plane: ControlPlane, http: httpx.AsyncClient, path: Path) -> World:
-    keys: dict[str, str] = {}
+async def _bosses(database: ControlDatabase, http: httpx.AsyncClient) -> list[Client]:
+    """Two accounts, each with an admin."""
+    bosses: list[Client] = []
     for account in ("acme", "rival"):
-        await plane.database.access.add_account(account)
-        await plane.database.access.add_user(account, "boss")
-        await plane.database.access.grant(account, "boss", EVERY, Role.ADMIN)
-        _, keys[account] = await plane.database.access.add_key(account, "boss")
-    return World(plane, http, path, Client(http, keys["acme"]), Client(http, keys["rival"]))
+        await database.access.add_account(account)
+        await database.access.add_user(account, "boss")
+        await database.access.grant(account, "boss", EVERY, Role.ADMIN)
+        _, key = await database.access.add_key(account, "boss")
+        bosses.append(Client(http, key))
+    return bosses

@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 VARIABLE: Final = "C3_DB"
 
 
-def _checked(ctx: click.Context, parameter: click.Parameter, url: str) -> str:
+def _checked(ctx: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
     """A password on the command line is in every process list."""
     told = ctx.get_parameter_source(str(parameter.name))
     if told is ParameterSource.COMMANDLINE and urlsplit(url).password is not None:
@@ -24,25 +24,33 @@ def _checked(ctx: click.Context, parameter: click.Parameter, url: str) -> str:
     return url
 
 
-database_option = click.option(
-    "--db",
-    metavar="URL",
-    envvar=VARIABLE,
-    show_envvar=True,
-    required=True,
-    callback=_checked,
-    help="The database: sqlite:////absolute/path or postgresql://user@host/name.",
-)
+def _database(*, required: bool) -> Callable[[F], F]:
+    return click.option(
+        "--db",
+        metavar="URL",
+        envvar=VARIABLE,
+        show_envvar=True,
+        required=required,
+        callback=_checked,
+        help="The database: sqlite:////absolute/path or postgresql://user@host/name.",
+    )
 
 
-store_option = click.option(
-    "--store",
-    metavar="URL",
-    envvar="C3_STORE",
-    show_envvar=True,
-    required=True,
-    help="The blobs: file:///absolute/path or s3://bucket/prefix.",
-)
+def _store(*, required: bool) -> Callable[[F], F]:
+    return click.option(
+        "--store",
+        metavar="URL",
+        envvar="C3_STORE",
+        show_envvar=True,
+        required=required,
+        help="The blobs: file:///absolute/path or s3://bucket/prefix.",
+    )
+
+
+database_option = _database(required=True)
+store_option = _store(required=True)
+optional_database = _database(required=False)
+optional_store = _store(required=False)
 
 
 def without_password(url: str) -> str:

@@ -10,11 +10,11 @@ from typing import Final
 MIB: Final = 1 << 20
 
 
-def large_files(directory: Path, files: int, size: int) -> None:
-    """`files` files of `size` bytes that do not compress and do not repeat."""
+def large_files(directory: Path, files: int, size: int, seed: int = 0) -> None:
+    """`files` files of `size` bytes that do not compress and do not repeat; other ones with another seed."""
     directory.mkdir(parents=True)
     for number in range(files):
-        source = random.Random(number)
+        source = random.Random(1000 * seed + number)
         with open(directory / f"shard-{number}.bin", "wb", buffering=0) as file:
             for _ in range(size // MIB):
                 file.write(source.randbytes(MIB))

@@ -6,7 +6,8 @@ control plane, which has verified them.
 
 SeaweedFS 4.48 refuses all of them: bytes with another SHA-256 (400 BadDigest), and any request whose signed headers are
 missing, others or of another size, or that has an x-amz- header which was not signed (403 SignatureDoesNotMatch). What
-is there already stays as it is when a put is refused.
+is there already stays as it is when a put is refused. Ceph RGW 16.2 takes other bytes, for it looks at the signature
+and at no checksum.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final
 import anyio
 
 from c3fs.core.digest import Buffer
-from c3fs.errors import C3Error, DeadlineError, TransferError, TransferUnavailableError, UrlExpiredError
+from c3fs.errors import C3Error, DeadlineError, TransferError, TransferUnavailableError
 from c3fs.store.presign import CHECKSUM, Presigner
 from c3fs.store.transport import UrlTransport
 
@@ -98,10 +99,10 @@ class _Probe:
         await self._put(source, other)
         settings = self._signer.settings
         tried = attempts(honest, other, f"/{settings.bucket}/{settings.full(source)}")
-        passed = [attempt.what for attempt in tried if await self._passes(self._key(), honest, attempt, None)]
+        passed = [attempt.what for attempt in tried if await self._passes(self._key(), honest, attempt)]
         taken = self._key()
         await self._put(taken, honest)
-        over = [attempt.what for attempt in tried if await self._passes(taken, honest, attempt, honest)]
+        over = [attempt.what for attempt in tried if await self._passes(taken, honest, attempt)]
         return (*passed, *(f"{what}, over what is there" for what in over))
 
     def _key(self) -> str:
@@ -117,14 +118,15 @@ class _Probe:
     def _signed(self, key: str, data: bytes) -> tuple[str, dict[str, str]]:
         return self._signer.put_request(key, len(data), sha256(data).digest(), URL_SECONDS)
 
-    async def _passes(self, key: str, honest: bytes, attempt: Attempt, before: bytes | None) -> bool:
+    async def _passes(self, key: str, honest: bytes, attempt: Attempt) -> bool:
         """Whether the server takes it, or keeps something of it although it says no. Bytes that are the signed ones do
         no harm, but what says yes to a request without its signed headers checks nothing."""
+        before = await self._kept(key)
         url, headers = self._signed(key, honest)
         try:
             await self._transport.put(url, attempt.body, attempt.headers(headers))
         except TransferError as error:
-            if error.status is None or error.status >= 500 or isinstance(error, UrlExpiredError):
+            if error.status is None or error.status >= 500:
                 raise
         else:
             return True

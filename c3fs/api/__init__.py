@@ -2,6 +2,8 @@
 
     messages    bodies of requests and answers        accounts    those about users and keys
     faults      exceptions <-> status, code, message  client      one call: key, retries, bounds
+    refusals    what was no answer of ours            endpoint    where to, with which key
+    body        what is sent
 
 The paths, all below /v1; `ref` is a query parameter, the text of a ref without sub-path:
 

@@ -29,9 +29,11 @@ from urllib.parse import urlencode
 import msgspec
 import trio
 
+from c3fs.api.body import body_of
 from c3fs.api.endpoint import Remote
 from c3fs.api.messages import VERSION
 from c3fs.api.refusals import from_answer, from_transport
+from c3fs.core.digest import Buffer
 from c3fs.core.retry import Retry
 from c3fs.errors import C3Error, DeadlineError, OutcomeUnknownError, RateLimitedError, StoreRefusedError
 
@@ -62,7 +64,7 @@ class Request:
     method: str
     path: str
     query: Query | None = None
-    body: msgspec.Struct | bytes | None = None
+    body: msgspec.Struct | Buffer | None = None
     repeatable: bool = False
     within: float = CALL_WITHIN
 
@@ -166,22 +168,44 @@ class ApiClient:
         raise _Failed(self._unknown(request, refusal) if answer.status >= 500 else refusal)
 
     async def _send(self, request: Request) -> _Answer:
-        headers = {"authorization": f"Bearer {self.remote.key}", "accept": "application/json"}
-        content = request.body
-        if isinstance(content, msgspec.Struct):
-            content = msgspec.json.encode(content)
+        sent = self._to_httpx(request)
+        response = await self._client().send(sent, stream=True)
+        try:
+            return _Answer(response.status_code, response.headers, await self._body(response))
+        finally:
+            await response.aclose()
+
+    def _to_httpx(self, request: Request) -> httpx.Request:
+        headers = {"authorization": f"Bearer {self.remote.key}", "accept": "application/json", "user-agent": "c3fs"}
+        body = request.body
+        if isinstance(body, msgspec.Struct):
             headers["content-type"] = "application/json"
-        elif content is not None:
+            body = msgspec.json.encode(body)
+        elif body is not None:
             headers["content-type"] = "application/octet-stream"
-        async with self._client().stream(
-            request.method, self.remote.endpoint + VERSION + request.target, content=content, headers=headers
-        ) as response:
-            body = bytearray()
+        if body is not None or request.method != "GET":
+            headers["content-length"] = str(len(body or b""))
+        url = self.remote.endpoint + VERSION + request.target
+        sent = self._client().build_request(request.method, url, headers=headers)
+        sent.stream = body_of(body or b"")
+        return sent
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        """All of it; raises _Failed when that is too much."""
+        import httpx
+
+        body = bytearray()
+        try:
             async for piece in response.aiter_bytes():
                 body += piece
                 if len(body) > ANSWER_MAX:
-                    raise _Failed(StoreRefusedError(f"{self.remote.endpoint} answered more than {ANSWER_MAX} bytes"))
-            return _Answer(response.status_code, response.headers, bytes(body))
+                    await response.aclose()  # ends the iteration with an error, and leaves no generator half-way
+        except httpx.TransportError:
+            if len(body) <= ANSWER_MAX:
+                raise
+        if len(body) > ANSWER_MAX:
+            raise _Failed(StoreRefusedError(f"{self.remote.endpoint} answered more than {ANSWER_MAX} bytes"))
+        return bytes(body)
 
     def _unknown(self, request: Request, error: C3Error) -> C3Error:
         """Of what must not be repeated nobody can say whether it was done."""
@@ -240,5 +264,4 @@ def _new_client(endpoint: str) -> httpx.AsyncClient:
         limits=httpx.Limits(
             max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE
         ),
-        headers={"user-agent": "c3fs"},
     )

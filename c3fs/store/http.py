@@ -160,7 +160,7 @@ class HttpStore:
     async def _send(self, digest: Digest, place: _Place, data: Buffer) -> None:
         if place.url.startswith("/"):
             path = place.url.removeprefix(VERSION)
-            await self._client.tell(Request("PUT", path, body=bytes(data), repeatable=True, within=BLOB_WITHIN))
+            await self._client.tell(Request("PUT", path, body=data, repeatable=True, within=BLOB_WITHIN))
             return
         await self._transport.put(place.url, data, place.headers)
 

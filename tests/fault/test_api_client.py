@@ -169,6 +169,14 @@ async def test_somebody_else_answers(said: Say, message: str) -> None:
     assert times == 1
 
 
+async def test_an_answer_without_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("c3fs.api.client.ANSWER_MAX", 100_000)
+    error, times = await raised(Say(200, b" " * 10_000_000))
+    assert isinstance(error, StoreRefusedError)
+    assert "answered more than 100000 bytes" in str(error)
+    assert times == 1
+
+
 async def test_an_answer_may_be_none() -> None:
     async with answering(Say(204)) as answers, open_client(answers.remote) as client:
         assert await client.ask(Request("POST", "/queue/take"), JobRecord) is None
@@ -180,6 +188,15 @@ async def test_cancelled_in_the_middle_it_works_on() -> None:
     async with answering(HANG, MARK) as answers, open_client(answers.remote) as client:
         with trio.move_on_after(0.1):
             await client.call(ASK, MarkAnswer)
+        assert (await client.call(ASK, MarkAnswer)).mark == 7
+
+
+@pytest.mark.parametrize("after", [0.0, 0.01, 0.1])
+async def test_cancelled_while_it_sends(after: float) -> None:
+    """Nothing is left that would warn when it is collected."""
+    async with answering(MARK) as answers, open_client(answers.remote) as client:
+        with trio.move_on_after(after):
+            await client.call(Request("PUT", "/blobs/x", body=bytearray(50 << 20)), MarkAnswer)
         assert (await client.call(ASK, MarkAnswer)).mark == 7
 
 

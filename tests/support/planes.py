@@ -117,20 +117,25 @@ def http_address(database_url: str) -> str:
     """Of a control plane over the empty database there: its account's, with an admin's key."""
     folder, port = _shared()
     number = str(next(_numbers))
-    database = ControlDatabase.open(database_url)
-    try:
-        key = trio.run(_make_key, database)
-    finally:
-        database.close()
+    key = make_admin(database_url, ACCOUNT)
     Path(folder, number).write_text(database_url)
     return f"http://127.0.0.1:{port}/{number}#{key}"
 
 
-async def _make_key(database: ControlDatabase) -> str:
-    await database.access.add_account(ACCOUNT)
-    await database.access.add_user(ACCOUNT, "ann")
-    await database.access.grant(ACCOUNT, "ann", EVERY, Role.ADMIN)
-    return (await database.access.add_key(ACCOUNT, "ann"))[1]
+def make_admin(database_url: str, account: str) -> str:
+    """A key of the admin of a new account."""
+
+    async def make() -> str:
+        await database.access.add_account(account)
+        await database.access.add_user(account, "ann")
+        await database.access.grant(account, "ann", EVERY, Role.ADMIN)
+        return (await database.access.add_key(account, "ann"))[1]
+
+    database = ControlDatabase.open(database_url)
+    try:
+        return trio.run(make)
+    finally:
+        database.close()
 
 
 class OneCallClient(ApiClient):

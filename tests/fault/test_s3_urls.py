@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import anyio
 import obstore
 import pytest
 import trio
@@ -99,6 +100,23 @@ async def test_seaweedfs_takes_what_was_signed_and_nothing_else() -> None:
     async with transporting() as transport:
         assert await probe_checksums(Presigner(settings, utc_now), transport) == ()
     assert kept(settings) == []
+
+
+def test_the_same_on_asyncio() -> None:
+    """What a control plane needs runs wherever that is hosted."""
+    settings = shared_seaweed().settings()
+
+    async def main() -> tuple[str, ...]:
+        clock = ServerClock(settings.endpoint)
+        await clock.learn()
+        transport = UrlTransport()
+        passed = await probe_checksums(Presigner(settings, clock.now), transport)
+        with anyio.move_on_after(0):
+            await transport.get("http://192.0.2.1/never")
+        await transport.aclose()
+        return passed
+
+    assert anyio.run(main, backend="asyncio") == ()
 
 
 @pytest.mark.ceph

@@ -15,6 +15,7 @@ MARKERS = (
     "namespaces: makes private mount namespaces",
     "ordinary_user: runs programs as a user without rights; root runs the test",
     "postgres: runs a PostgreSQL server of its own",
+    "networks: makes machines of a network out of namespaces, with servers on them",
     "ceph: stores blobs in Ceph RGW; runs with --ceph only",
     "campaign: minutes long, or many thousands of cases; runs with --campaign only",
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from tests.support.programs import eventually
-from tests.support.team import ACCOUNT, Program, Team, team
+from tests.support.team import ACCOUNT, Program, Team, processes_below, team
 
 pytestmark = [pytest.mark.networks, pytest.mark.mounts, pytest.mark.timeout(600)]
 
@@ -262,3 +263,45 @@ def test_no_job_is_run_by_two_agents(tmp_path: Path, agents: int, jobs: int) -> 
         chain = Chain(made, ids, jobs)
         assert {chain.await_end(job)["status"] for job in ids} == {"SUCCEEDED"}
         assert sorted(runs.read_text().split()) == sorted(ids)
+
+
+def test_two_agents_that_publish_the_same_at_once_are_charged_for_it_once(two_agents: Team) -> None:
+    """Each waits until the other runs, on the disk that the machines of this test share, and so they end together."""
+    client, meeting = two_agents.client, two_agents.root / "meeting"
+    meeting.mkdir()
+    both = f"touch {meeting}/$C3_JOB_ID; while [ $(ls {meeting} | wc -l) -lt 2 ]; do sleep 0.05; done\n"
+    script = f"{both}python3 - <<'E'\n{MAKE.format(seed=1, files=FILES)}E\n"
+    folder = client.project("same", "project: chain\nscript: run.sh\n", script)
+    chain = Chain(two_agents, [client.c3("deploy", cwd=folder).out.strip() for _ in range(2)], 1)
+    ended = [chain.await_end(job) for job in chain.jobs]
+    assert {(job["status"], job["agent"]) for job in ended} == {("SUCCEEDED", "a"), ("SUCCEEDED", "b")}
+    lines = client.c3("balance", "--json").json["lines"]
+    charges = sorted(line["delta"] for line in lines if line["ref"].startswith("/jobs/"))
+    assert charges[0] < 10_000 < 9_000_000 < charges[1]
+    check_ledger(two_agents)
+
+
+SECRET: Final = re.compile(rb"c3_(?:key|job)_[0-9A-Za-z]{20}|X-Amz-Signature|Signature=|AWS_SECRET")
+
+
+def test_no_log_and_no_list_of_processes_has_a_secret(two_agents: Team) -> None:
+    """Also when requests are refused, and a job is lost. The job's own log has what its script prints."""
+    client = two_agents.client
+    folder = client.project("first", "project: chain\nscript: run.sh\n", "echo 1 > $C3_ARTIFACTS_DIR/x")
+    first = client.c3("deploy", "-f", cwd=folder).out.split()[0]
+    spec = f"project: chain\nscript: run.sh\ndatasets:\n  - ref: /jobs/{first}\n    mount: /data/x\n"
+    folder = client.project("second", spec, "cat /data/x/artifacts/x; sleep 300")
+    second = client.c3("deploy", "-v", cwd=folder).out.strip()
+    eventually("the data is read", lambda: "\n1\n" in client.c3("logs", second).out)
+    lists = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_below(two_agents.root)]
+    assert len(lists) > 5
+    stranger = two_agents.home("client", "c3_key_" + "0" * 42)
+    refused = stranger.run("c3", "-v", "squeue", code=10)
+    two_agents.kill_runner(second)
+    Chain(two_agents, [], 1).await_end(second)
+    two_agents.plane.end()
+    logs = [path.read_bytes() for path in two_agents.root.rglob("*log") if path.is_file()]
+    assert len(logs) >= 4
+    for text in (*lists, *logs, refused.err.encode()):
+        assert not SECRET.search(text), text[-3000:]
+    assert two_agents.seaweed.variables()["AWS_SECRET_ACCESS_KEY"].encode() not in b"".join(logs)

@@ -21,9 +21,10 @@ from c3fs.store.s3settings import S3Settings
 DELETE_WITHIN: Final = 5.0
 """Seconds one request to delete may take."""
 LATE: Final = 1800.0
-"""Seconds for which S3 may carry out a request that was sent: it does so until 15 minutes after the time at which it was
-signed, by a clock that may be 15 minutes ahead of the server's (AWS; SeaweedFS 4.48 and Ceph RGW 16.2 were tried)."""
-_PAGE: Final = 1_000
+"""Seconds for which S3 may carry out a request that was sent: until 15 minutes after the time at which it was signed,
+by a clock that may be 15 minutes ahead of the server's. SeaweedFS 4.48 and Ceph RGW 16.2 refuse it after that."""
+PAGE: Final = 1_000
+"""Objects that one request lists."""
 _TAKEN: Final = frozenset({409, 412, 429})
 """Answers to a put that may mean that somebody else is putting the same blob, or has."""
 
@@ -80,11 +81,11 @@ class Bucket:
         raise store_error(answer, self._settings)
 
     def list(self, prefix: int, after: str | None = None) -> Iterator[Sequence[Stored]]:
-        """The objects on a shelf in the order of their keys, in pages that are not empty; only those greater than
-        `after`."""
+        """The objects on a shelf in the order of their keys, PAGE at a time but for the last; only those greater
+        than `after`."""
         with mapped(self._settings):
             # One of its overloads, which is not used here, returns types of a package that is not installed.
-            listed = self._client.list(shelf_prefix(prefix), offset=after, chunk_size=_PAGE)  # pyright: ignore[reportUnknownMemberType]
+            listed = self._client.list(shelf_prefix(prefix), offset=after, chunk_size=PAGE)  # pyright: ignore[reportUnknownMemberType]
             for page in listed:
                 yield [Stored(found["path"], found["size"], found["last_modified"].timestamp()) for found in page]
 

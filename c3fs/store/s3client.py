@@ -1,4 +1,5 @@
-"""The S3 client: obstore, opened for one place. It asks the environment for whatever it is not told, so it is told all.
+"""The S3 client: obstore, opened for one place. It asks the environment for whatever it is not told, so it is told all
+that decides where a request goes, as whose, and how it is signed.
 
 Its own retries are off: c3fs.store.retried decides. A request on a connection that the server had closed before is sent
 once more all the same, on a new one; it had not been read.

@@ -1,8 +1,8 @@
 """What is on one shelf of a bucket, by digest. Synchronous: for worker threads.
 
-A page of 1,000 keys costs as much as some 50 requests for one object each (SeaweedFS: 20,000 keys a second, 2,500
-requests a second whose answers are "404"). So who asks for many blobs of one shelf is answered from pages, as long as a
-page tells of WORTH of them: how full the shelf is besides is not known before.
+A page of 1,000 keys costs as much as 100 to 150 requests about one object each (SeaweedFS: 19,000 keys a second, 1,900
+to 3,000 HEADs). So who asks for many blobs of one shelf is answered from pages, as long as a page tells of WORTH of
+them: how much else is on the shelf is not known before.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 
 from c3fs.core.digest import Digest
 from c3fs.store.base import Shelf, StoredBlob
-from c3fs.store.s3bucket import Bucket
+from c3fs.store.s3bucket import PAGE, Bucket
 from c3fs.store.s3keys import BlobKey, parse_key
 
-WORTH: Final = 50
+WORTH: Final = 100
 """Blobs that a page must tell of."""
 _DIGITS: Final = len("ab/") + 64
 """Of a key, without the SHA-256."""
@@ -81,7 +81,7 @@ def find_missing(bucket: Bucket, digests: Sequence[Digest], left: Callable[[], b
         before, told = told, bisect_right(keys, page[-1].key)
         there = {stored.key for stored in page}
         missing.update(digests[at] for at in range(before, told) if keys[at] not in there)
-        if left() or told - before < WORTH:
+        if left() or (len(page) == PAGE and told - before < WORTH):
             break
     else:
         missing.update(digests[told:])

@@ -129,6 +129,28 @@ async def test_what_is_no_blob_is_not_read(settings: S3Settings) -> None:
         await store.get(ABSENT)
 
 
+async def test_the_environment_is_not_asked(settings: S3Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {
+        "AWS_ACCESS_KEY_ID": "NOBODY",
+        "AWS_ENDPOINT": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+        "AWS_REGION": "eu-nowhere-1",
+        "AWS_SECRET_ACCESS_KEY": "NotTheSecret",
+        "AWS_SESSION_TOKEN": "NotTheToken",
+        "AWS_SKIP_SIGNATURE": "true",
+        "AWS_UNSIGNED_PAYLOAD": "true",
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+        "AWS_S3_EXPRESS": "true",
+        "AWS_ROLE_ARN": "arn:aws:iam::1:role/nobody",
+    }
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    store = S3Store(settings)
+    await store.put(DIGEST, DATA)
+    assert await store.get(DIGEST) == DATA
+
+
 # --- what may pass
 
 

@@ -92,9 +92,9 @@ Older tables are changed when they are opened, in one transaction: SQLite's writ
 PostgreSQL keeps others waiting, who then find nothing to do. Killed in the middle, the old tables are whole. Of a
 SQLite file a copy stays beside it (`registry.db.v2`).
 
-Measured (2 cores, ext4; SQLite, nothing else running): opening 2 ms, 10 ms when it is made; a small register 3 ms; one of 100,000 blobs 1.2 s, the
-same again 11 ms, a manifest by ref 0.5 ms. Of the 1.2 s the charge is 0.05 and the commit 0.05; the rest is
-SQLAlchemy's executemany.
+Measured (2 cores, ext4; SQLite, nothing else running): opening 2 ms, 10 ms when it is made; a small register 3 ms; one
+of 100,000 blobs 1.2 s, the same again 11 ms, a manifest by ref 0.5 ms. Of the 1.2 s the charge is 0.05 and the commit
+0.05; the rest is SQLAlchemy's executemany.
 Both databases with fsync, on two cores that were busy with other work (load 6 to 8), the better of two runs each, which
 differed by up to a factor of three; calls per second of one task, and of 16:
 

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 LOCK_WAIT_S: Final = 10.0
 """How long the database itself waits for a lock. A commit takes a millisecond, a register of 100,000 blobs a second."""
+PAUSE_MAX_S: Final = 2.0
+"""Between two tries."""
 _POSTGRESQL: Final = "postgresql://"
 
 
@@ -118,7 +120,7 @@ class Database:
             except PoolTimeoutError as error:
                 busy = StoreUnavailableError(f"{self.name}: too many calls are waiting for it")
                 raise self._given_up(busy, unknown) from error
-            time.sleep(random.uniform(0.5, 1) * limits.pause * 2 ** (tried - 1))
+            time.sleep(random.uniform(0.5, 1) * min(limits.pause * 2 ** (tried - 1), PAUSE_MAX_S))
 
     def _given_up(self, error: C3Error, unknown: bool) -> C3Error:
         return StoreUnavailableError(f"{error}; whether this was done is not known") if unknown else error

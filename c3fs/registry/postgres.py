@@ -36,7 +36,8 @@ IDLE_WITHIN_S: Final = 30
 """How long the server keeps the locks of a transaction whose process is not heard of any more."""
 _TURNS: Final = 3
 """Whoever waits here for a lock keeps his place among others; in SQLite he waits as often anew."""
-TRIES: Final = 7
+TRIES: Final = 10
+"""In 6 to 11 seconds, with the pauses between them."""
 GIVE_UP_S: Final = 15.0
 """No new try after that. A server that is restarted answers again within seconds."""
 _PAUSE_S: Final = 0.1

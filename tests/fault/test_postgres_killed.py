@@ -34,7 +34,7 @@ async def test_a_server_that_was_restarted(mortal: Cluster) -> None:
 
 async def test_a_server_that_is_away_for_a_moment(mortal: Cluster) -> None:
     with SqlRegistry.open(mortal.url(mortal.make_registry())) as registry:
-        mortal.kill()
+        mortal.stop()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(registry.add_job, make_job(1))
             nursery.start_soon(registry.jobs)

@@ -1,15 +1,15 @@
 """What arguments complete to: jobs, projects, refs a name at a time, local paths. c3fs.cli.shells tells the shells.
 
 Whoever presses Tab wants no message, no wait and no change: what goes wrong is nothing to complete, nothing is made,
-and jobs without an agent are not looked for. Names come from c3fs.registry.glance, and what is in a published tree
-through the cache, within a bound.
+and jobs without an agent are not looked for. Names come from c3fs.registry.glance, or from a control plane
+(c3fs.cli.farglance), and what is in a published tree through the cache, within a bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import trio
@@ -23,6 +23,9 @@ from c3fs.core.manifest import Manifest
 from c3fs.core.ref import LAST, Ref
 from c3fs.errors import C3Error
 from c3fs.registry.glance import Brief, Glance, open_glance
+
+if TYPE_CHECKING:
+    from c3fs.cli.farglance import FarGlance
 
 ITEMS_MAX: Final = 500
 """More is nothing to choose from."""
@@ -68,7 +71,7 @@ def complete_path(ctx: click.Context, parameter: click.Parameter, incomplete: st
 def complete_project(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """The names of projects."""
 
-    def projects(_settings: Settings, glance: Glance) -> Items:
+    def projects(_settings: Settings, glance: Glance | FarGlance) -> Items:
         return [CompletionItem(name) for name in glance.projects() if name.startswith(incomplete)]
 
     return _quietly(projects)
@@ -80,7 +83,7 @@ def _jobs(incomplete: str, *, running: bool) -> Items:
     if incomplete and LAST.startswith(incomplete):
         return [CompletionItem(LAST, help="the newest job of this project")]
 
-    def jobs(_settings: Settings, glance: Glance) -> Items:
+    def jobs(_settings: Settings, glance: Glance | FarGlance) -> Items:
         found = glance.jobs(incomplete, ITEMS_MAX, running=running)
         return [CompletionItem(job.id, help=_of(job)) for job in found]
 
@@ -90,7 +93,7 @@ def _jobs(incomplete: str, *, running: bool) -> Items:
 def _below(incomplete: str, *, in_trees: bool) -> Items:
     above, _, begun = incomplete.rpartition("/")
 
-    def names(settings: Settings, glance: Glance) -> Items:
+    def names(settings: Settings, glance: Glance | FarGlance) -> Items:
         place = parse_place(above or "/")
         found: Names
         if isinstance(place, Namespace):
@@ -104,7 +107,7 @@ def _below(incomplete: str, *, in_trees: bool) -> Items:
     return _quietly(names)
 
 
-def _named(glance: Glance, place: Namespace, begun: str) -> Names:
+def _named(glance: Glance | FarGlance, place: Namespace, begun: str) -> Names:
     """The names in a namespace; those of jobs are of those with artifacts."""
     match place.kind:
         case "top":
@@ -125,7 +128,7 @@ def _named(glance: Glance, place: Namespace, begun: str) -> Names:
             return [*last, *((f"{job.id}/", _of(job)) for job in found)]
 
 
-def _in_project(glance: Glance, project: str) -> Names:
+def _in_project(glance: Glance | FarGlance, project: str) -> Names:
     has = {
         "data/": glance.datasets(project),
         "jobs/": glance.jobs("", 1, project=project),
@@ -180,11 +183,15 @@ def _leads_to_job(path: str) -> bool:
             return False
 
 
-def _quietly(work: Callable[[Settings, Glance], Items]) -> Items:
+def _quietly(work: Callable[[Settings, Glance | FarGlance], Items]) -> Items:
     try:
         settings = find_settings()
         if settings is None:
             return []
+        if settings.remote is not None:
+            from c3fs.cli.farglance import FarGlance
+
+            return work(settings, FarGlance(settings.remote))
         with open_glance(f"{settings.home}/registry.db") as glance:
             return work(settings, glance)
     except (C3Error, OSError):

@@ -182,3 +182,25 @@ def test_a_control_plane_that_is_gone(home: Home, plane: Served) -> None:
         gone = Home(home.root, {"C3_API_ENDPOINT": endpoint, "C3_API_KEY": plane.key})
         failed = clean(gone.c3("squeue", code=UNAVAILABLE), plane.key)
     assert failed.err == f"c3: error: cannot connect to {endpoint}: Connection refused\n"
+
+
+# --- completion ----------------------------------------------------------------------------------------
+
+
+def completed(home: Home, *words: str) -> list[str]:
+    """What bash is offered for the last of the words."""
+    line = {"_C3_COMPLETE": "bash_complete", "COMP_LINE": " ".join(["c3", *words]), "COMP_WORDBREAKS": " "}
+    done = Home(home.root, {**home.environment, **line}).c3(code=None)
+    assert done.err == ""
+    return [item.partition(",")[2] for item in done.out.split()]
+
+
+def test_completion_asks_the_control_plane_and_is_quiet_without_it(
+    home: Home, plane: Served, folder: Path, tmp_path: Path
+) -> None:
+    home.c3("data", "cp", str(folder), "/datasets/tab/")
+    assert "/datasets/tab/" in completed(home, "data", "ls", "/datasets/t")
+    assert completed(home, "data", "ls", "/datasets/tab/@v") == ["/datasets/tab/@v1/"]
+    assert completed(home, "data", "ls", "/datasets/tab/@v1/d") == ["/datasets/tab/@v1/deep/"]
+    gone = Home(tmp_path, {"C3_API_ENDPOINT": "http://127.0.0.1:9", "C3_API_KEY": plane.key})
+    assert completed(gone, "data", "ls", "/datasets/t") == []

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -338,10 +339,14 @@ async def test_a_frozen_server_is_waited_for_no_longer_than_was_said() -> None:
         assert await S3Store(server.settings("frozen")).missing({ABSENT: b""}) == {ABSENT}
 
 
-def test_the_server_goes_with_who_started_it_and_has_no_secret_among_its_arguments() -> None:
+def test_the_server_goes_with_who_started_it_and_has_no_secret_among_its_arguments(tmp_path: Path) -> None:
     program = "from tests.support.seaweed import shared_seaweed as s; print(s().pid, flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # it cannot tidy up
     ) as starter:
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())

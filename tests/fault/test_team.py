@@ -301,7 +301,7 @@ def test_no_log_and_no_list_of_processes_has_a_secret(two_agents: Team) -> None:
     Chain(two_agents, [], 1).await_end(second)
     two_agents.plane.end()
     logs = [path.read_bytes() for path in two_agents.root.rglob("*log") if path.is_file()]
-    assert len(logs) >= 4
+    assert len(logs) >= 3
     for text in (*lists, *logs, refused.err.encode()):
         assert not SECRET.search(text), text[-3000:]
     assert two_agents.seaweed.variables()["AWS_SECRET_ACCESS_KEY"].encode() not in b"".join(logs)

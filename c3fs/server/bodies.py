@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final, TypeVar
 
-import anyio
 import msgspec
 from starlette.requests import Request
 
-from c3fs.errors import DeadlineError, InvalidRequestError, TooLargeError
+from c3fs.errors import InvalidRequestError, TooLargeError
+from c3fs.server.bounds import bounded
 
 T = TypeVar("T")
 
@@ -25,14 +25,12 @@ async def read_body(request: Request, limit: int) -> bytearray:
     if length.isdecimal() and int(length) > limit:
         raise TooLargeError("the body in bytes", limit)
     data = bytearray()
-    with anyio.move_on_after(BODY_WITHIN) as scope:
+    with bounded("receiving the request", BODY_WITHIN):
         async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 if len(data) + len(chunk) > limit:
                     raise TooLargeError("the body in bytes", limit)
                 data += chunk
-    if scope.cancelled_caught:
-        raise DeadlineError("receiving the request", BODY_WITHIN)
     return data
 
 

@@ -7,16 +7,20 @@ the disk has made of it. What has rotted is found by whoever gets it, for reader
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio.to_thread
 
 from c3fs.api.messages import BlobUrl, Slot
 from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import BlobCorruptError
+from c3fs.server.bounds import bounded
 from c3fs.server.gateway import Claimed
 from c3fs.server.signing import OWN_SECONDS, own_path, own_slot
 from c3fs.store.base import Store
+
+CALL_WITHIN: Final = 30.0
+"""Seconds one call to the store may take: a blob of 4 MiB at 140 kB/s."""
 
 
 class LocalStore(Store, Protocol):
@@ -33,7 +37,7 @@ class LocalStore(Store, Protocol):
 
 
 class Relayed:
-    """Behind c3fs.server.gateway.Gateway."""
+    """Behind c3fs.server.gateway.Gateway. No call to the store takes longer than CALL_WITHIN."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
@@ -42,27 +46,34 @@ class Relayed:
         return f"Relayed({self._store!r})"
 
     async def missing(self, claims: Sequence[Claimed]) -> list[Slot]:
-        missing = await self._store.absent({claim.digest for claim in claims})
+        missing = await self._absent({claim.digest for claim in claims})
         return [own_slot(digest) for digest in sorted(missing)]
 
     async def confirm(self, claims: Sequence[Claimed]) -> list[Digest]:
-        return sorted(await self._store.absent({claim.digest for claim in claims}))
+        return sorted(await self._absent({claim.digest for claim in claims}))
 
     async def urls(self, digests: Collection[Digest]) -> list[BlobUrl]:
-        stored = set(digests) - await self._store.absent(digests)
+        stored = set(digests) - await self._absent(digests)
         return [BlobUrl(str(digest), own_path(digest), OWN_SECONDS) for digest in sorted(stored)]
 
     async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._store.absent(digests)
+        return await self._absent(digests)
 
     async def get(self, digest: Digest) -> Buffer:
-        return await self._store.get(digest)
+        with bounded("a store's get", CALL_WITHIN):
+            return await self._store.get(digest)
 
     async def put(self, digest: Digest, data: Buffer) -> None:
         actual = await anyio.to_thread.run_sync(Digest.of, data)
         if actual != digest:
             raise BlobCorruptError(str(digest), str(actual))
-        await self._store.put(digest, data)
+        with bounded("a store's put", CALL_WITHIN):
+            await self._store.put(digest, data)
 
     async def complaint(self, digest: Digest) -> bool:
-        return await self._store.remove_corrupt(digest)
+        with bounded("a store's look at a blob", CALL_WITHIN):
+            return await self._store.remove_corrupt(digest)
+
+    async def _absent(self, digests: Collection[Digest]) -> set[Digest]:
+        with bounded("a store's look for blobs", CALL_WITHIN):
+            return await self._store.absent(digests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 import subprocess
@@ -13,7 +14,10 @@ import httpx
 import pytest
 
 from c3fs.api.messages import Take
+from c3fs.core.digest import Digest
+from tests.support.plane import piece
 from tests.support.programs import BIN
+from tests.support.seaweed import shared_seaweed
 from tests.support.served import Served, administer, served
 
 WITHIN = 30.0
@@ -70,6 +74,31 @@ def test_stopping_answers_who_waits(tmp_path: Path) -> None:
         assert plane.end() == 0
         waiting.join(WITHIN)
         assert statuses == [204]
+
+
+def test_s3(tmp_path: Path) -> None:
+    """Its address and credentials come from the environment, and blobs go past the control plane."""
+    seaweed = shared_seaweed()
+    store = f"s3://{seaweed.settings().bucket}/{seaweed.settings().prefix}"
+    with served(tmp_path, store=store, environment=seaweed.variables()) as plane:
+        data = piece(1)
+        claim = {"digest": str(Digest.of(data)), "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        headers = {"Authorization": f"Bearer {plane.key}"}
+        with httpx.Client(timeout=WITHIN) as client:
+            deadline = time.monotonic() + WITHIN
+            url = f"{plane.url}/v1/blobs"
+            while (got := client.post(f"{url}/missing", json={"blobs": [claim]}, headers=headers)).is_error:
+                assert got.status_code == 503, got.text
+                assert time.monotonic() < deadline
+            slot = got.json()["missing"][0]
+            assert slot["url"].startswith(seaweed.endpoint)
+            assert client.put(slot["url"], content=data, headers=slot["headers"]).status_code == 200
+            done = client.post(f"{url}/confirm", json={"blobs": [claim]}, headers=headers)
+            assert done.json() == {"missing": []}
+        assert plane.end() == 0
+        assert "S3 compares checksums" in plane.log
+        for secret in (seaweed.variables()["AWS_SECRET_ACCESS_KEY"], "X-Amz-Signature", plane.key):
+            assert secret not in plane.log
 
 
 def test_tls(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import trio
+
+from c3fs.core.access import EVERY, Role
+from c3fs.registry.control import ControlDatabase
 from tests.support.programs import BIN
 
 START_WITHIN: Final = 30.0
@@ -44,6 +47,18 @@ def administer(db: str, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, timeout=START_WITHIN).stdout.decode()
 
 
+async def _first_key(db: str) -> str:
+    """What `c3fs admin` does in three processes."""
+    database = ControlDatabase.open(db)
+    try:
+        await database.access.add_account("acme")
+        await database.access.add_user("acme", "boss")
+        await database.access.grant("acme", "boss", EVERY, Role.ADMIN)
+        return (await database.access.add_key("acme", "boss"))[1]
+    finally:
+        database.close()
+
+
 @contextmanager
 def served(
     root: Path,
@@ -54,9 +69,7 @@ def served(
 ) -> Generator[Served]:
     """A control plane whose state is below `root` unless `db` and `store` say otherwise; ended at the end."""
     db = db or f"sqlite:///{root}/registry.db"
-    administer(db, "add-account", "acme")
-    administer(db, "add-user", "acme", "boss", "--role", "admin")
-    key = json.loads(administer(db, "add-key", "acme", "boss", "--json"))["key"]
+    key = trio.run(_first_key, db)
     log_path = root / "serve.log"
     where = ["--db", db, "--store", store or f"file://{root}/store", "--port", "0"]
     with log_path.open("wb") as log:

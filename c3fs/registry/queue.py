@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from c3fs.core.job import FINAL, JobState, Reason
@@ -28,7 +28,7 @@ from c3fs.errors import LeaseLostError
 from c3fs.registry import calls
 from c3fs.registry.base import Job
 from c3fs.registry.database import Database
-from c3fs.registry.jobs import get_job
+from c3fs.registry.jobs import BATCH, get_job
 from c3fs.registry.keys import JOB_TOKEN, make_secret, sha256_of
 from c3fs.registry.schema import job_tokens, jobs
 from c3fs.registry.views import View
@@ -116,12 +116,12 @@ def renew(connection: Connection, account: str, job_id: str, attempt: str, now: 
 
 
 def expire(connection: Connection, now: datetime) -> list[str]:
-    """See Queue. Jobs that somebody is just writing are left for the next time. Tokens of ended jobs, which are good
+    """See Queue. Jobs that somebody is just writing are left for the next time, and so are those
+    beyond BATCH. Tokens of ended jobs, which are good
     for nothing, are forgotten."""
     over = select(jobs.c.id).where(jobs.c.lease_until <= now, jobs.c.state.in_(_ACTIVE))
-    lost = list(
-        connection.execute(over.order_by(jobs.c.id).with_for_update(skip_locked=True, key_share=True)).scalars()
-    )
+    over = over.limit(BATCH).with_for_update(skip_locked=True, key_share=True)
+    lost = sorted(connection.execute(over).scalars())
     if lost:
         ended = {
             "state": JobState.FAILED.value,
@@ -130,15 +130,17 @@ def expire(connection: Connection, now: datetime) -> list[str]:
             "lease_until": None,
         }
         connection.execute(update(jobs).where(jobs.c.id.in_(lost)).values(ended))
-    final = select(jobs.c.id).where(jobs.c.state.in_(_FINAL))
-    connection.execute(delete(job_tokens).where(job_tokens.c.job.in_(final)))
+    # Asked of each token: of those there are few, and of jobs that have ended many.
+    final = select(literal(1)).where(jobs.c.id == job_tokens.c.job, jobs.c.state.in_(_FINAL))
+    connection.execute(delete(job_tokens).where(final.exists()))
     return lost
 
 
 def prolong(connection: Connection, now: datetime) -> None:
     """Give every lease a whole term."""
-    # In one order, so that two that do so at once do not wait for each other.
-    held = select(jobs.c.id).where(jobs.c.lease_until.is_not(None), jobs.c.state.in_(_ACTIVE)).order_by(jobs.c.id)
+    # In one order, that of the index: two that do so at once do not wait for each other.
+    held = select(jobs.c.id).where(jobs.c.lease_until.is_not(None), jobs.c.state.in_(_ACTIVE))
+    held = held.order_by(jobs.c.lease_until, jobs.c.id)
     for job_id in connection.execute(held.with_for_update(key_share=True)).scalars().all():
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(lease_until=now + _LEASE))
 

@@ -29,9 +29,12 @@ def readable(connection: Connection, view: View, digests: Collection[Digest]) ->
             select(literal(1))
             .select_from(manifest_blobs.join(manifests, manifests.c.id == manifest_blobs.c.manifest))
             .where(manifest_blobs.c.digest == wanted.c.digest, *view.trees())
-            .exists()
+            # Not EXISTS: PostgreSQL makes a join of that, and reads every blob of the account for it.
+            .limit(1)
+            .scalar_subquery()
         )
-        found.update(map(Digest, connection.execute(select(wanted.c.digest).where(named)).scalars()))
+        query = select(wanted.c.digest).where(named.is_not(None))
+        found.update(map(Digest, connection.execute(query).scalars()))
     return found
 
 

@@ -1,13 +1,16 @@
 """The control plane over HTTP: who may do what to which record, and where blobs are put and got.
 
-    routes        what a route is                       app           the table of all routes, under Starlette
-    dispatch      the way of every request              openapi       the table as an OpenAPI description
-    authenticate  from a header to a principal          limits        token buckets
-    bodies        bodies and parameters, in bounds      faults        refusals and defects as answers
-    visible       what a principal sees                 news          waking requests that wait
-    jobs, queue, logs, trees, blobs, accounts, health   the routes    plane         what they work on
-    gateway       blobs in and out: the protocol        relayed, presigned          its two ways
-    stores        a gateway for each account            serve         sockets, workers, Hypercorn
+    routes        what a route is                        app         the table of all routes, under Starlette
+    dispatch      the way of every request               openapi     the table as an OpenAPI description
+    authenticate  from a header to a principal           limits      token buckets
+    bodies        bodies and parameters, in bounds       bounds      deadlines
+    faults        refusals and defects as answers        visible     what may be done with what is seen
+    jobs, queue, logs, trees, blobs, accounts, health    the routes; ranges: of a blob
+    plane         what the routes work on                news        waking requests that wait
+    gateway       blobs in and out: the protocol         relayed     through the control plane: a directory
+    presigned     past it: S3                            signing     where blobs are got and put
+    objects       S3 as seen from here                   settling    who is right about a blob
+    stores        a gateway for each account             serve       sockets, workers, Hypercorn
 
 The paths are in c3fs.api, the bodies in c3fs.api.messages, exceptions and codes in c3fs.api.faults, roles in
 c3fs.core.access. One table of typed routes makes the dispatcher, the description at /v1/openapi.json and the matrix of
@@ -17,8 +20,8 @@ What it decides
 - A request is taken in this order: the key, whether keys of that kind have any business there, parameters, the body
   within its bound, the call. So a stranger makes us read no body, and who is refused for the kind of its key learns
   nothing of what it asked for.
-- What a principal may not see is answered by raising what the registry raises for what is not there: same status, same
-  text. Lists leave it out. What it sees and may not do is 403.
+- What a principal may not see its registry does not find (registry.views): it raises what is raised for what is not
+  there, with the same status and text, and lists leave it out. What it sees and may not do is 403.
 - A blob exists for whoever reads a manifest that names it (one query of the database), in one account. Stores are per
   account, so no question about a digest can be answered from another account's blobs.
 - Registering refuses blobs that are not stored. A manifest can name any stored blob of its account: who knows a digest
@@ -37,7 +40,7 @@ Integrity: no blob of an account is served as what it is not, and nobody can kee
   for; or they are, and the claim is refused as corrupt (422). A reader who finds wrong bytes complains, to the same
   effect. "Present" is said only to a claim with the row's SHA-256, which is to somebody who has those very bytes.
 - An S3 engine that does not enforce the signed checksum is found when the control plane starts, by putting other bytes
-  than were signed; puts are relayed then.
+  than were signed (store.checksums); puts are relayed then. Until it has answered, nobody is told where to put.
 
 Threats, and what meets them
     guesses keys                         256 bits; a small bucket per address before the database is asked
@@ -56,6 +59,9 @@ Threats, and what meets them
 Concurrency: one event loop a process and any number of processes; what they share is the database and the store. News
 (somebody appended, queued, ended) wake waiting requests of the same process; others look once a second. Each process
 looks for lost agents; the queue's transaction lets one of them find each.
+
+Clocks: clients are told durations. URLs are signed by S3's own time (store.skew), also those by which the control plane
+itself looks at objects, so only leases and keys go by its clock: those of several control planes must agree to seconds.
 
 Crash windows are the database's and the store's: a request either committed or did not, and every one may be made
 again. An object that was put and never confirmed has no row: gc deletes it.

@@ -15,6 +15,8 @@ from c3fs.server.bounds import bounded
 
 T = TypeVar("T")
 
+RECEIVING: Final = "receiving the request"
+"""What is late when the client is."""
 BODY_WITHIN: Final = 60.0
 """Seconds in which a body has to arrive: 64 MiB at 1.1 MB/s."""
 
@@ -25,7 +27,7 @@ async def read_body(request: Request, limit: int) -> bytearray:
     if length.isdecimal() and int(length) > limit:
         raise TooLargeError("the body in bytes", limit)
     data = bytearray()
-    with bounded("receiving the request", BODY_WITHIN):
+    with bounded(RECEIVING, BODY_WITHIN):
         async with aclosing(request.stream()) as chunks:
             async for chunk in chunks:
                 if len(data) + len(chunk) > limit:

@@ -17,7 +17,15 @@ from starlette.responses import Response
 
 from c3fs.api import faults
 from c3fs.api.messages import ErrorAnswer, ErrorFacts
-from c3fs.errors import C3Error, RateLimitedError, StoreRefusedError, StoreUnavailableError, UnauthorizedError
+from c3fs.errors import (
+    C3Error,
+    DeadlineError,
+    RateLimitedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    UnauthorizedError,
+)
+from c3fs.server.bodies import RECEIVING
 
 JSON: Final = "application/json"
 
@@ -54,6 +62,9 @@ def _told(error: C3Error) -> C3Error:
         case StoreRefusedError():
             log.error("refused: %s", error)
             return StoreRefusedError("the control plane's database or store cannot do this; its log says why")
+        case DeadlineError(what=what, seconds=seconds) if what != RECEIVING:
+            log.warning("late: %s", error)
+            return DeadlineError("a call of the control plane to its database or store", seconds)
         case _:
             return error
 

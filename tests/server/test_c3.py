@@ -11,9 +11,10 @@ import pytest
 
 from tests.support.blobs import seeded
 from tests.support.programs import Home, Result, own_home, server_of
+from tests.support.seaweed import shared_seaweed
 from tests.support.served import Served, served
 
-DENIED, UNAVAILABLE, LOCAL, USAGE = 10, 6, 8, 2
+USAGE, UNAVAILABLE, DAMAGED, LOCAL, DENIED = 2, 6, 7, 8, 10
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,45 @@ def test_data_goes_there_and_comes_back(home: Home, folder: Path, tmp_path: Path
     assert home.c3("data", "ls", "/datasets/").out == ""
     assert not (home.root / "home" / "registry.db").exists()
     assert not (home.root / "home" / "store").exists()
+
+
+def test_blobs_of_s3_go_past_the_control_plane(tmp_path: Path, folder: Path) -> None:
+    seaweed = shared_seaweed()
+    place = seaweed.settings()
+    url = f"s3://{place.bucket}/{place.prefix}"
+    with served(tmp_path, store=url, environment=seaweed.variables()) as plane:
+        environment = {"C3_API_ENDPOINT": plane.url, "C3_API_KEY": plane.key}
+        home = Home(tmp_path, environment)
+        assert home.c3("data", "cp", str(folder), "/datasets/glove/", "--json").json[0]["uploaded"] > 9 << 20
+        home.c3("data", "cp", "/datasets/glove", str(tmp_path / "back"))
+        assert (tmp_path / "back" / "large").read_bytes() == seeded(99, 9 << 20)
+        assert (tmp_path / "back" / "deep" / "7").read_bytes() == seeded(7, 5000)
+        log = plane.log
+    for asked in ("POST blobs/missing", "POST blobs/confirm", "POST blobs/urls"):
+        assert asked in log
+    for moved in ("GET blobs/{digest}", "PUT blobs/{digest}"):
+        assert moved not in log
+
+
+def test_a_blob_that_has_rotted_is_complained_of_and_can_be_put_again(tmp_path: Path, folder: Path) -> None:
+    with served(tmp_path) as plane:
+        environment = {"C3_API_ENDPOINT": plane.url, "C3_API_KEY": plane.key}
+        home = Home(tmp_path, environment)
+        home.c3("data", "cp", str(folder), "/datasets/glove/")
+        largest = max((tmp_path / "store").rglob("?" * 64), key=lambda path: path.stat().st_size)
+        largest.chmod(0o600)
+        with largest.open("r+b") as file:
+            file.write(b"rotten")
+        other = Home(tmp_path / "other", environment)
+        other.root.mkdir()
+        failed = other.c3("data", "cp", "/datasets/glove", str(tmp_path / "back"), code=DAMAGED)
+        assert largest.name in failed.err
+        assert not largest.exists()
+        assert plane.log.count("POST blobs/{digest}/complaint 200") == 1
+        again = home.c3("data", "cp", str(folder), "/datasets/glove/", "--json").json[0]
+        assert again["uploaded"] == largest.stat().st_size
+        other.c3("data", "cp", "/datasets/glove", str(tmp_path / "healed"))
+        assert (tmp_path / "healed" / "large").read_bytes() == seeded(99, 9 << 20)
 
 
 @pytest.mark.mounts

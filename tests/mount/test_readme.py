@@ -13,6 +13,7 @@ import pytest
 
 from c3fs.cli.c3 import c3
 from c3fs.cli.c3fs import c3fs
+from tests.support.ports import free_block
 from tests.support.programs import BIN, TIMEOUT, Home, own_home
 
 README = Path(__file__).parents[2] / "README.md"
@@ -70,8 +71,33 @@ def test_the_block_about_data_runs(home: Home) -> None:
     assert "+" in done.stdout
 
 
+@pytest.mark.namespaces
+@pytest.mark.mounts
+def test_the_block_about_a_team_runs(home: Home) -> None:
+    folder = home.root / "team"
+    (folder / "project").mkdir(parents=True)
+    (folder / "project" / ".c3").write_text("script: echo hello; echo 1 > $C3_ARTIFACTS_DIR/result\n")
+    port = free_block("127.0.0.1", 1, (0,))
+    block = block_after("The smallest one").replace("8400", str(port))
+    own = {"PATH": f"{BIN}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(folder / "config")}
+    done = subprocess.run(
+        # Whatever goes wrong, nothing is left running.
+        ["bash", "-euo", "pipefail", "-c", f"trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n{block}"],
+        cwd=folder,
+        env={**home.env, **own},
+        capture_output=True,
+        text=True,
+        timeout=2 * TIMEOUT,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert "\nhello\n" in done.stdout
+    (result,) = (folder / "project").glob("job_*/artifacts/result")
+    assert result.read_text() == "1\n"
+
+
 def test_every_command_is_described() -> None:
     text = README.read_text()
     for command in described(c3, "c3") | described(c3fs, "c3fs"):
         program, *words = command.split()
-        assert re.search(rf"`(?:{program} (?:data )?)?{words[-1]}\b", text), command
+        assert re.search(rf"`(?:{program} (?:\w+ )?)?{words[-1]}\b", text), command

@@ -29,7 +29,7 @@ from c3fs.store.retried import Retried
 from c3fs.store.s3 import S3Store
 from c3fs.store.verified import Verified
 from tests.support.blobs import seeded
-from tests.support.httpstores import in_relay
+from tests.support.httpstores import in_presigned_seaweed, in_relay
 from tests.support.radosgw import shared_radosgw
 from tests.support.seaweed import shared_seaweed
 from tests.support.store_program import temporary_files
@@ -71,6 +71,7 @@ STORES: Final = [
     pytest.param(decorated, id="decorated"),
     pytest.param(in_seaweed, id="seaweed"),
     pytest.param(in_relay, id="http-relayed"),
+    pytest.param(in_presigned_seaweed, id="http-presigned"),
     pytest.param(in_radosgw, id="radosgw", marks=pytest.mark.ceph),
 ]
 

@@ -27,6 +27,7 @@ from c3fs.store.http import HttpStore
 from c3fs.store.transport import UrlTransport
 from tests.support.planes import make_admin
 from tests.support.records import make_manifest
+from tests.support.seaweed import shared_seaweed
 from tests.support.served import Served, served
 
 _accounts = count(1)
@@ -82,6 +83,11 @@ def in_relay(_path: Path) -> Callable[[], Store]:
     return _opener(*_relay())
 
 
+def in_presigned_seaweed(_path: Path) -> Callable[[], Store]:
+    """SeaweedFS, past the control plane."""
+    return _opener(*_presigned())
+
+
 def _opener(plane: Served, db: str) -> Callable[[], Store]:
     remote = Remote(plane.url, make_admin(db, f"a{next(_accounts)}"))
     sizes: dict[Digest, int] = {}
@@ -91,6 +97,13 @@ def _opener(plane: Served, db: str) -> Callable[[], Store]:
 @cache
 def _relay() -> tuple[Served, str]:
     return _serve(None, {})
+
+
+@cache
+def _presigned() -> tuple[Served, str]:
+    seaweed = shared_seaweed()
+    place = seaweed.settings()
+    return _serve(f"s3://{place.bucket}/{place.prefix}", seaweed.variables())
 
 
 def _serve(store: str | None, environment: Mapping[str, str]) -> tuple[Served, str]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import click
@@ -71,9 +71,10 @@ def gc(dry_run: bool, grace: str, db: str | None, store: str | None, accounts: t
 def _sweep_plane(request: GcRequest, db: str, store: str, accounts: tuple[str, ...], *, as_json: bool) -> None:
     """One account after the other; what was done is said as it is, also when one fails."""
     from c3fs.registry.control import ControlDatabase
-    from c3fs.server.stores import open_sweepables
+    from c3fs.server.stores import open_sweepables, sweep_seconds
 
     sweepable = open_sweepables(store, store_variables())
+    lasting = replace(request, seconds=sweep_seconds(store))
     database = ControlDatabase.open(db)
     told: dict[str, object] = {}
 
@@ -82,9 +83,8 @@ def _sweep_plane(request: GcRequest, db: str, store: str, accounts: tuple[str, .
         for unknown in [account for account in accounts if account not in known]:
             raise NotFoundError(f"{unknown}: no such account; `c3fs admin accounts` lists them")
         for account in accounts or known:
-            swept = await _sweep(
-                request, SweepDeadline(sweepable(account), CALL_WITHIN), database.registry(account), account
-            )
+            there = SweepDeadline(sweepable(account), CALL_WITHIN)
+            swept = await _sweep(lasting, there, database.registry(account), account)
             told[account] = _to_json(swept, dry_run=request.dry_run)
             if not as_json:
                 output.write(f"{account}: {_said(swept, dry_run=request.dry_run)}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def serve(
     Example: c3fs serve --db sqlite:////var/lib/c3fs/registry.db --store file:///var/lib/c3fs/store
              c3fs serve --host 0.0.0.0 --db postgresql://c3@db/c3 --store s3://blobs/c3
     """
-    from c3fs.server.serve import Listen, address_of, bind, run_workers
+    from c3fs.server.serve import Listen, address_of, bind
+    from c3fs.server.workers import run_workers
 
     if (certificate is None) != (key is None):
         raise UsageError("--certificate and --key go together")
@@ -62,7 +64,7 @@ def serve(
         output.write(f"{address_of(listen, bound)} (database {without_password(db)}, store {store})\n")
         output.flush()
         work = partial(_work, db, store, rate, listen, bound)
-        code = work() if workers == 1 else run_workers(workers, partial(guard, Invocation("c3fs serve"), work))
+        code = work(None) if workers == 1 else run_workers(workers, lambda lifeline: _guarded(work, lifeline))
     if code:
         raise click.exceptions.Exit(code)
 
@@ -84,13 +86,18 @@ def _try_out(db: str, store: str) -> None:
         database.close()
 
 
-def _work(db: str, store: str, rate: float, listen: Listen, bound: socket.socket) -> int:
+def _guarded(work: Callable[[int | None], int], lifeline: int) -> int:
+    """A worker has left the program that it was forked from."""
+    return guard(Invocation("c3fs serve"), lambda: work(lifeline))
+
+
+def _work(db: str, store: str, rate: float, listen: Listen, bound: socket.socket, lifeline: int | None) -> int:
     """One process's part: everything but the socket is its own."""
     from c3fs.server.serve import serve as serve_plane
 
     plane = _plane(db, store, rate)
     try:
-        run_async(partial(serve_plane, plane, listen, bound))
+        run_async(partial(serve_plane, plane, listen, bound, lifeline))
     finally:
         plane.database.close()
     return OK

@@ -10,7 +10,7 @@
     gateway       blobs in and out: the protocol         relayed     through the control plane: a directory
     presigned     past it: S3                            signing     where blobs are got and put
     objects       S3 as seen from here                   settling    who is right about a blob
-    stores        a gateway for each account             serve       sockets, workers, Hypercorn
+    stores        a gateway for each account             serve       sockets, Hypercorn; workers: processes
 
 The paths are in c3fs.api, the bodies in c3fs.api.messages, exceptions and codes in c3fs.api.faults, roles in
 c3fs.core.access. One table of typed routes makes the dispatcher, the description at /v1/openapi.json and the matrix of

@@ -1,18 +1,14 @@
-"""The application in Hypercorn's trio worker: sockets, workers, and a graceful end.
+"""The application in Hypercorn's trio worker: its socket, and a graceful end.
 
-The socket is bound once, before anything else runs, and inherited by every worker: the kernel spreads connections.
-A worker that is told to end accepts no more connections, lets nobody wait for news any more, and has END_WITHIN to
+A process that is told to end accepts no more connections, lets nobody wait for news any more, and has END_WITHIN to
 finish what is under way.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -29,12 +25,7 @@ END_WITHIN: Final = 10.0
 KEEP_ALIVE: Final = 75.0
 """Seconds a connection may be idle: longer than a client keeps it in its pool, so that none meets a closed one."""
 BACKLOG: Final = 1024
-DEFECT: Final = 70
-"""The exit code of a worker that nobody told to end."""
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-
-
-log = logging.getLogger("c3fs.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +60,24 @@ def address_of(listen: Listen, bound: socket.socket) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-async def serve(plane: ControlPlane, listen: Listen, bound: socket.socket) -> None:
-    """Serve on the bound socket until SIGTERM or SIGINT."""
+async def serve(plane: ControlPlane, listen: Listen, bound: socket.socket, lifeline: int | None = None) -> None:
+    """Serve on the bound socket until SIGTERM, SIGINT, or the end of `lifeline` (c3fs.server.workers)."""
     with trio.open_signal_receiver(*SIGNALS) as received:
 
         async def told() -> None:
-            await anext(received)
+            async with trio.open_nursery() as nursery:
+                if lifeline is not None:
+                    nursery.start_soon(_cancel_at_end, lifeline, nursery.cancel_scope)
+                await anext(received)
+                nursery.cancel_scope.cancel()
             plane.news.end()
 
         await hypercorn_serve(cast(Any, make_app(plane)), _config(listen, bound), shutdown_trigger=told, mode="asgi")
+
+
+async def _cancel_at_end(lifeline: int, scope: trio.CancelScope) -> None:
+    await trio.lowlevel.wait_readable(lifeline)
+    scope.cancel()
 
 
 def _config(listen: Listen, bound: socket.socket) -> Config:
@@ -92,60 +92,3 @@ def _config(listen: Listen, bound: socket.socket) -> Config:
     config.accesslog = None
     config.loglevel = "WARNING"
     return config
-
-
-def run_workers(count: int, work: Callable[[], int]) -> int:
-    """Fork `count` processes that do `work`, which returns an exit code, and end them all when one ends or this one is
-    told to. The exit code: 0 if it was told to. Nothing but the socket may be open by now."""
-    workers = _Workers()
-    previous = [signal.signal(number, workers.end) for number in SIGNALS]
-    try:
-        for _ in range(count):
-            workers.fork(work, dict(zip(SIGNALS, previous, strict=True)))
-        return workers.wait()
-    finally:
-        for number, handler in zip(SIGNALS, previous, strict=True):
-            signal.signal(number, handler)
-
-
-class _Workers:
-    def __init__(self) -> None:
-        self._alive: set[int] = set()
-        self._told = False
-
-    def fork(self, work: Callable[[], int], handlers: dict[signal.Signals, Any]) -> None:
-        if self._told:
-            return
-        pid = os.fork()
-        if pid:
-            self._alive.add(pid)
-            return
-        code = DEFECT
-        try:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            code = work()
-        finally:
-            os._exit(code)
-
-    def end(self, _number: int, _frame: object) -> None:
-        """The signals' handler."""
-        self._told = True
-        self._tell()
-
-    def wait(self) -> int:
-        code = 0
-        while self._alive:
-            pid, _ = os.wait()
-            self._alive.discard(pid)
-            if not self._told and not code:
-                # One that ends unasked has met a defect: whoever supervises this process starts all of them anew.
-                log.error("a worker has ended")
-                code = DEFECT
-                self._tell()
-        return code
-
-    def _tell(self) -> None:
-        for pid in self._alive:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)

@@ -42,16 +42,33 @@ def test_it_starts_serves_and_stops(workers: int, tmp_path: Path) -> None:
         assert "Traceback" not in plane.log
 
 
+def children_of(plane: Served, count: int) -> list[str]:
+    """The ids of its workers, when there are so many."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        found = Path(f"/proc/{plane.process.pid}/task/{plane.process.pid}/children").read_text().split()
+        if len(found) == count:
+            return found
+        assert time.monotonic() < deadline
+
+
 def test_a_worker_that_dies_ends_all(tmp_path: Path) -> None:
     with served(tmp_path, "--workers", "2") as plane:
-        deadline = time.monotonic() + WITHIN
-        children: list[str] = []
-        while len(children) < 2:
-            assert time.monotonic() < deadline
-            children = Path(f"/proc/{plane.process.pid}/task/{plane.process.pid}/children").read_text().split()
-        subprocess.run(["kill", "-9", children[0]], check=True)
+        first, second = children_of(plane, 2)
+        subprocess.run(["kill", "-9", first], check=True)
         assert plane.process.wait(WITHIN) == 70
-        assert not Path(f"/proc/{children[1]}").exists()
+        assert not Path(f"/proc/{second}").exists()
+
+
+def test_no_worker_outlives_the_first_process(tmp_path: Path) -> None:
+    with served(tmp_path, "--workers", "2") as plane:
+        assert ask(plane, "health").status_code == 200
+        children = children_of(plane, 2)
+        plane.process.kill()
+        plane.process.wait(WITHIN)
+        deadline = time.monotonic() + WITHIN
+        while any(Path(f"/proc/{child}/exe").exists() for child in children):
+            assert time.monotonic() < deadline
 
 
 def test_stopping_answers_who_waits(tmp_path: Path) -> None:

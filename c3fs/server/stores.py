@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 
 from c3fs.errors import C3Error, SettingsError
+from c3fs.gc import sweep
 from c3fs.registry.control import ControlDatabase
 from c3fs.server.gateway import Gateway
 from c3fs.server.objects import Objects
@@ -22,6 +23,7 @@ from c3fs.server.presigned import Presigned
 from c3fs.server.relayed import Relayed
 from c3fs.server.settling import SETTLED_AT_ONCE
 from c3fs.server.signing import S3Puts, S3Signer
+from c3fs.store import s3
 from c3fs.store.base import SweepableStore
 from c3fs.store.checksums import probe_checksums
 from c3fs.store.directory import DirectoryStore
@@ -149,6 +151,11 @@ def open_sweepables(url: str, variables: Mapping[str, str]) -> Callable[[str], S
         return lambda account: S3Store(settings.below(account))
     root = _directory(url)
     return lambda account: DirectoryStore(f"{root}/{account}", create=False)
+
+
+def sweep_seconds(url: str) -> float:
+    """How long what gc condemns in the store at `url` must stay condemned if gc is killed: see c3fs.store.s3."""
+    return s3.SWEEP_SECONDS if urlsplit(url).scheme == "s3" else sweep.SWEEP_SECONDS
 
 
 def _directory(url: str) -> str:

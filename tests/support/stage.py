@@ -22,7 +22,6 @@ from c3fs.publish.items import ChunkedFile, Folder, Item
 from c3fs.publish.pack import Packer
 from c3fs.publish.publish import PublishRequest, publish_outputs, write_inventory
 from c3fs.publish.tree import TreeEncoder
-from c3fs.registry.base import Registry
 from c3fs.registry.sql import SqlRegistry
 from c3fs.vfs.tree import Tree
 from tests.support.blobs import DictCache, SteeredStore
@@ -50,7 +49,7 @@ class CountedStore(SteeredStore):
 
 
 class Stage:
-    def __init__(self, store: CountedStore, registry: Registry, cache: DictCache, fetcher: Fetcher) -> None:
+    def __init__(self, store: CountedStore, registry: SqlRegistry, cache: DictCache, fetcher: Fetcher) -> None:
         self.store = store
         self.registry = registry
         self.cache = cache

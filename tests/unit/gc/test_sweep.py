@@ -13,19 +13,19 @@ from c3fs.core.ref import parse_ref
 from c3fs.errors import DeletionUnansweredError, StoreUnavailableError, SweptError
 from c3fs.gc.lease import SHARE, Lease, time_with_sleep
 from c3fs.gc.sweep import BATCH, SWEEP_SECONDS, GcRequest, Swept, Tally, sweep_store
-from c3fs.registry.base import Registry
+from c3fs.registry.sql import SqlRegistry
 from c3fs.store.base import SHELVES, STALE, Deleted
 from c3fs.store.directory import DirectoryStore
 from c3fs.store.memory import MemoryStore
-from tests.support.records import make_manifest, open_registry
+from tests.support.records import make_manifest
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    with open_registry(f"sqlite:///{tmp_path}/registry.db") as opened:
+def registry(tmp_path: Path) -> Iterator[SqlRegistry]:
+    with SqlRegistry.open(f"sqlite:///{tmp_path}/registry.db") as opened:
         yield opened
 
 
@@ -53,7 +53,7 @@ def tally(numbers: Sequence[int]) -> Tally:
     return Tally(len(numbers), sum(size for _, size in rows(numbers)))
 
 
-async def publish(registry: Registry, numbers: Iterable[int], ref: str = "/datasets/a") -> None:
+async def publish(registry: SqlRegistry, numbers: Iterable[int], ref: str = "/datasets/a") -> None:
     await registry.register(make_manifest(ref), rows(numbers), mark=await registry.mark())
 
 
@@ -65,7 +65,7 @@ def at_now(grace: float, *, dry_run: bool = False) -> GcRequest:
     return GcRequest(grace, dry_run, clocks=(lambda: NOW,))
 
 
-async def test_only_what_nothing_names_is_deleted(registry: Registry, store: DirectoryStore) -> None:
+async def test_only_what_nothing_names_is_deleted(registry: SqlRegistry, store: DirectoryStore) -> None:
     digests = await put(store, range(60))
     await publish(registry, range(20))
     seen: list[int] = []
@@ -79,7 +79,7 @@ async def test_only_what_nothing_names_is_deleted(registry: Registry, store: Dir
     assert (await sweep_store(GcRequest(0), store, registry)) == Swept(SHELVES)
 
 
-async def test_more_on_one_shelf_than_are_condemned_at_a_time(registry: Registry) -> None:
+async def test_more_on_one_shelf_than_are_condemned_at_a_time(registry: SqlRegistry) -> None:
     class OneShelf(MemoryStore):
         most = 0
 
@@ -95,7 +95,7 @@ async def test_more_on_one_shelf_than_are_condemned_at_a_time(registry: Registry
 
 
 async def test_young_blobs_stay_and_a_wrong_clock_protects_nothing(
-    registry: Registry, store: DirectoryStore, tmp_path: Path
+    registry: SqlRegistry, store: DirectoryStore, tmp_path: Path
 ) -> None:
     old, young, edge, future, soon = await put(store, range(5))
     for digest, age in ((old, DAY + 1), (young, DAY - 1), (edge, DAY), (future, -DAY), (soon, -60)):
@@ -106,7 +106,7 @@ async def test_young_blobs_stay_and_a_wrong_clock_protects_nothing(
     assert (await sweep_store(at_now(0), store, registry)).deleted == tally([1, 4])
 
 
-async def test_a_dry_run_changes_nothing(registry: Registry, store: DirectoryStore, tmp_path: Path) -> None:
+async def test_a_dry_run_changes_nothing(registry: SqlRegistry, store: DirectoryStore, tmp_path: Path) -> None:
     digests = await put(store, range(5))
     await publish(registry, range(2))
     set_age(tmp_path, digests[2], 0)
@@ -123,7 +123,7 @@ async def test_a_dry_run_changes_nothing(registry: Registry, store: DirectorySto
     assert temporary.exists()
 
 
-async def test_what_else_lies_in_the_directory(registry: Registry, store: DirectoryStore, tmp_path: Path) -> None:
+async def test_what_else_lies_in_the_directory(registry: SqlRegistry, store: DirectoryStore, tmp_path: Path) -> None:
     [digest] = await put(store, [1])
     shelf = tmp_path / "store" / str(digest)[:2]
     (shelf / "mine").touch()
@@ -140,12 +140,12 @@ async def test_what_else_lies_in_the_directory(registry: Registry, store: Direct
     assert young.exists()
 
 
-async def test_an_empty_store(registry: Registry, store: DirectoryStore, tmp_path: Path) -> None:
+async def test_an_empty_store(registry: SqlRegistry, store: DirectoryStore, tmp_path: Path) -> None:
     assert await sweep_store(GcRequest(0), store, registry) == Swept(SHELVES)
     assert not (tmp_path / "store").exists()
 
 
-async def test_an_error_ends_it_and_leaves_nobody_waiting(registry: Registry) -> None:
+async def test_an_error_ends_it_and_leaves_nobody_waiting(registry: SqlRegistry) -> None:
     class Failing(MemoryStore):
         async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
             raise StoreUnavailableError("the disk")
@@ -160,7 +160,7 @@ async def test_an_error_ends_it_and_leaves_nobody_waiting(registry: Registry) ->
     await publish(registry, [1])
 
 
-async def test_what_may_be_deleted_later_stays_condemned_for_so_long(registry: Registry) -> None:
+async def test_what_may_be_deleted_later_stays_condemned_for_so_long(registry: SqlRegistry) -> None:
     class Unanswering(MemoryStore):
         async def delete(self, digests: Collection[Digest], allowed: Callable[[], bool]) -> Deleted:
             raise DeletionUnansweredError("the store", 900)
@@ -175,7 +175,7 @@ async def test_what_may_be_deleted_later_stays_condemned_for_so_long(registry: R
     await publish(registry, [2])
 
 
-async def test_what_time_ran_out_for_is_left_to_the_next(registry: Registry) -> None:
+async def test_what_time_ran_out_for_is_left_to_the_next(registry: SqlRegistry) -> None:
     times = iter([NOW] * 8)
     store = MemoryStore()
     await put(store, range(3))

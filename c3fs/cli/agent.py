@@ -34,7 +34,7 @@ from c3fs.cli.exits import run_async
 from c3fs.cli.plan import RUNNER
 from c3fs.cli.program import Command
 from c3fs.cli.remote import open_queue
-from c3fs.cli.settings import Settings, load_settings
+from c3fs.cli.settings import Settings, load_settings, script_environment
 from c3fs.cli.wiring import open_registry
 from c3fs.core.ids import is_job_id
 from c3fs.core.job import JobState, Reason
@@ -145,6 +145,7 @@ def _start(workspace: Workspace, assignment: Assignment, job_id: str) -> subproc
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=script_environment(),  # a script can read that of what runs around it
                 cwd="/",
                 pass_fds=(workspace.lock_fd, told),
                 start_new_session=True,

@@ -99,10 +99,8 @@ def _keep(plans: Plans, directory: str) -> str:
 
 
 def _main(job_id: str, lock: int, told: int | None) -> None:
-    settings = load_settings()
     assignment = None if told is None else Assignment.from_file(told)
-    if assignment is not None:
-        settings = settings.at(assignment.remote)
+    settings = load_settings(None if assignment is None else assignment.remote)
     try:
         run_async(partial(run, settings, job_id, lock, assignment))
     except AccessError:

@@ -85,9 +85,10 @@ class Settings:
         return path
 
 
-def load_settings() -> Settings:
-    """Read the environment and make what it names; raises SettingsError."""
-    settings = _read()
+def load_settings(remote: Remote | None = None) -> Settings:
+    """Read the environment and make what it names; raises SettingsError. `remote` goes before the control plane and key
+    that are there, which are not looked at then."""
+    settings = _read(remote)
     _make(settings.home, "C3_HOME")
     _make(settings.cache_directory, "C3_CACHE_DIR")
     return settings
@@ -99,7 +100,7 @@ def find_settings() -> Settings | None:
     return settings if settings.remote or os.path.isfile(f"{settings.home}/registry.db") else None
 
 
-def _read() -> Settings:
+def _read(remote: Remote | None = None) -> Settings:
     import platformdirs  # not needed by a process that is handed its Storage
 
     home = _path("C3_HOME", platformdirs.user_data_dir("c3"))
@@ -109,7 +110,7 @@ def _read() -> Settings:
     cap = parse_size(size, "C3_CACHE_SIZE") if size else None
     if cap is not None and cap < CACHE_SIZE_MIN:
         raise SettingsError(f"C3_CACHE_SIZE: {size} is too small; the least is {CACHE_SIZE_MIN >> 20}MiB")
-    return Settings(home, cache, cap, _remote_said() or credentials.load(credentials_path()))
+    return Settings(home, cache, cap, remote or _remote_said() or credentials.load(credentials_path()))
 
 
 def credentials_path() -> str:

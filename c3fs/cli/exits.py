@@ -37,6 +37,8 @@ from c3fs.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     SweptError,
+    TransferError,
+    TransferRefusedError,
 )
 
 OK: Final = 0
@@ -68,6 +70,8 @@ CODES: Final[dict[type[BaseException], int]] = {
     SweptError: UNAVAILABLE,
     DeadlineError: UNAVAILABLE,
     StoreRefusedError: LOCAL,
+    TransferError: UNAVAILABLE,
+    TransferRefusedError: LOCAL,
     DownloadError: LOCAL,
     CacheError: LOCAL,
     CollectError: LOCAL,

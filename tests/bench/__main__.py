@@ -1,4 +1,4 @@
-"""`scripts/bench [--rounds N] [--scale S] [--results FOLDER]`: see the package."""
+"""`scripts/bench [--rounds N] [--scale S] [--only PART] [--results FOLDER]`: see the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,38 +30,12 @@ from tests.bench.measures import (
     read_all,
     timed,
 )
-from tests.bench.report import Row, write
+from tests.bench.network import teamwork
+from tests.bench.report import write
+from tests.bench.rounds import Run
 
 RESULTS: Final = Path(__file__).parents[2] / "results"
 JOB: Final = "project: bench\njob_name: {name}\nscript: cp -a {source} $C3_ARTIFACTS_DIR/data\n"
-
-
-@dataclass(slots=True)
-class Run:
-    bench: Bench
-    rounds: int
-    rows: list[Row] = field(default_factory=list[Row])
-    memory: dict[str, int] = field(default_factory=dict[str, int])
-
-    def measure(
-        self,
-        name: str,
-        ours: Callable[[], float],
-        theirs: Callable[[], float],
-        peer: str,
-        amount: float = 0,
-        unit: str = "",
-    ) -> None:
-        """Take turns, c3fs first in every other round, so that a slow minute hits both."""
-        row = Row(name, peer, amount, unit)
-        for turn in range(self.rounds):
-            if turn % 2:
-                row.theirs.append(theirs())
-            row.ours.append(ours())
-            if not turn % 2:
-                row.theirs.append(theirs())
-        self.rows.append(row)
-        print("  ".join(row.cells()), flush=True)
 
 
 def publish_once(base: Path, source: Path) -> float:
@@ -170,15 +143,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="c3fs beside the local file system")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measure (default: 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the data; 1 is that of README (default: 1)")
+    parser.add_argument("--only", choices=PARTS, help="local: one machine; team: a control plane and SeaweedFS")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for bench.json and bench.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="c3fs-bench-", dir=os.environ.get("C3FS_BENCH_DIR")) as name:
         base = Path(name)
         environment = dict(os.environ, C3_HOME=str(base / "home"), C3_CACHE_DIR=str(base / "cache"))
         run = Run(Bench(base, environment), arguments.rounds)
-        bench(run, arguments.scale)
+        for part in PARTS if arguments.only is None else [arguments.only]:
+            PARTS[part](run, arguments.scale)
         print()
-        print(write(arguments.results, run.rows, run.memory))
+        print(write(arguments.results, run))
         stamp = datetime.now(UTC).strftime("%Y-%m-%d")
         machine = f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores"
         command = " ".join(["scripts/bench", *sys.argv[1:]])
@@ -198,6 +173,9 @@ def bench(run: Run, scale: float) -> None:
     reading(run, refs["large"], base / "large", 8 * size)
     walking(run, refs["many"], base / "many", files)
     mounting(run, refs["few"], refs["many"], files)
+
+
+PARTS: Final[dict[str, Callable[[Run, float], None]]] = {"local": bench, "team": teamwork}
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from c3fs.core.manifest import Manifest
 from tests.bench.data import MIB, large_files
 from tests.bench.measures import BIN, Bench, timed
 from tests.bench.pace import paced
+from tests.bench.rounds import Run
 from tests.support.ports import free_block
 from tests.support.postgres import own_cluster
 from tests.support.programs import eventually
@@ -35,6 +36,8 @@ from tests.support.seaweed import BUCKET, own_seaweed
 
 CURLS: Final = 8
 """Connections of the peer."""
+PEER: Final = f"curl, {CURLS} connections"
+SIZE: Final = 1024 * MIB
 MOUNTS: Final = 100
 REQUESTS_PER_S: Final = 200
 SECONDS: Final = 15.0
@@ -136,7 +139,7 @@ class Transfers:
         """Seconds until all blobs of the tree are verified and committed to a cache that was empty."""
         machine = self._plane.bench()
         done = subprocess.run(
-            [sys.executable, "-m", "tests.bench.fetcher", self._ref()],
+            [sys.executable, "-m", "tests.bench.fetcher", self.ref],
             env=machine.environment,
             check=True,
             stdout=subprocess.PIPE,
@@ -149,11 +152,12 @@ class Transfers:
 
     def curl_fetch(self) -> float:
         """Seconds for curl to get the same blobs, and drop them."""
-        digests = trio.run(partial(_digests, self._plane.bench().environment, self._ref()))
+        digests = trio.run(partial(_digests, self._plane.bench().environment, self.ref))
         lines = trio.run(partial(_get_lines, self._plane.remote, digests))
         return _curl(lines, self._plane.base / "get.curl")
 
-    def _ref(self) -> str:
+    @property
+    def ref(self) -> str:
         if not self._refs:
             self.upload()
         return self._refs[0]
@@ -249,4 +253,24 @@ def read_manifests(made: Plane, ref: str, rate: float = REQUESTS_PER_S, seconds:
     return Latencies.of(trio.run(partial(paced, "127.0.0.1", port, request, rate, seconds)))
 
 
-SIZE: Final = 1024 * MIB
+def teamwork(run: Run, scale: float) -> None:
+    base = run.bench.base / "team"
+    base.mkdir()
+    size = max(int(SIZE * scale), 64 * MIB) // MIB * MIB
+    with plane(base) as made:
+        moves = Transfers(made, size)
+        name, rate = f"{size >> 20} MiB", size / 1e6
+        run.measure(f"publish {name} to SeaweedFS", moves.upload, moves.curl_upload, PEER, rate, "MB/s")
+        run.measure(f"fetch {name} from SeaweedFS into the cache", moves.fetch, moves.curl_fetch, PEER, rate, "MB/s")
+        seconds = [mount_many(made, moves.ref) for _ in range(run.rounds)]
+        median = statistics.median(seconds)
+        run.single[f"{MOUNTS} mounts of one job begun at once, until the last is live"] = (
+            f"{median:.1f} s ({min(seconds):.1f}-{max(seconds):.1f})"
+        )
+        read_manifests(made, moves.ref, seconds=2)
+        rounds = [read_manifests(made, moves.ref) for _ in range(run.rounds)]
+        middle = statistics.median(one.median for one in rounds)
+        slow = statistics.median(one.p99 for one in rounds)
+        run.single[f"manifests at {REQUESTS_PER_S}/s from one control plane, PostgreSQL"] = (
+            f"p50 {1000 * middle:.1f} ms, p99 {1000 * slow:.1f} ms"
+        )

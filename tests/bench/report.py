@@ -6,6 +6,7 @@ import json
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 
 @dataclass(slots=True)
@@ -42,27 +43,40 @@ class Row:
         return "{:,.0f} {unit} ({:,.0f}-{:,.0f})".format(*rates, unit=self.unit)
 
 
-def table(rows: list[Row], memory: dict[str, int]) -> str:
+class Measured(Protocol):
+    """A run of the bench (tests.bench.rounds.Run)."""
+
+    rows: list[Row]
+    memory: dict[str, int]
+    single: dict[str, str]
+
+
+def table(run: Measured) -> str:
     """Markdown, as README shows it."""
     lines = ["| measure | c3fs | peer | which | c3fs is |", "|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
-    lines += ["", "| peak memory of the mount process | MiB |", "|---|---|"]
-    lines += [f"| {name} | {size >> 20} |" for name, size in memory.items()]
+    lines += ["| " + " | ".join(row.cells()) + " |" for row in run.rows]
+    if run.single:
+        lines += ["", "| without a peer | |", "|---|---|"]
+        lines += [f"| {name} | {shown} |" for name, shown in run.single.items()]
+    if run.memory:
+        lines += ["", "| peak memory of the mount process | MiB |", "|---|---|"]
+        lines += [f"| {name} | {size >> 20} |" for name, size in run.memory.items()]
     return "\n".join(lines)
 
 
-def write(directory: Path, rows: list[Row], memory: dict[str, int]) -> str:
+def write(directory: Path, run: Measured) -> str:
     """Both forms into `directory`; the table."""
     directory.mkdir(parents=True, exist_ok=True)
-    text = table(rows, memory)
+    text = table(run)
     (directory / "bench.md").write_text(text + "\n")
     record = {
         "rows": [
             {"name": row.name, "peer": row.peer, "amount": row.amount, "unit": row.unit, "c3fs_s": row.ours,
              "peer_s": row.theirs, "ratio": row.ratio()}
-            for row in rows
+            for row in run.rows
         ],
-        "peak_memory_bytes": memory,
+        "single": run.single,
+        "peak_memory_bytes": run.memory,
     }  # fmt: skip
     (directory / "bench.json").write_text(json.dumps(record, indent=1) + "\n")
     return text

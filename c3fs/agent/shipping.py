@@ -15,8 +15,8 @@ LOOK_EVERY: Final = 0.25
 """Seconds between looks at the file: soon enough for people."""
 PIECE: Final = 1 << 18
 """Bytes sent at a time."""
-FINISH_WITHIN: Final = 30.0
-"""Seconds for the last lines of a job that is about to end."""
+FINISH_WITHIN: Final = 300.0
+"""Seconds for the last lines of a job that is about to end: they too wait for a control plane that is away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CALL_WITHIN: Final = 30.0
-"""Seconds a call takes at most, with all its tries."""
+"""Seconds a call takes at most, with all its tries; each of them, where there is patience for more."""
 CONNECT_WITHIN: Final = 5.0
 CONNECTIONS_MAX: Final = 8
 KEEP_ALIVE: Final = 3.0
@@ -59,7 +59,7 @@ Query = Mapping[str, str | int | float]
 @dataclass(frozen=True, slots=True)
 class Request:
     """`path` is below the version's prefix, its parts percent-encoded. `body` is a message, or bytes as they are.
-    `within` is in seconds."""
+    `within` is in seconds; see CALL_WITHIN."""
 
     method: str
     path: str
@@ -130,19 +130,21 @@ class ApiClient:
     # --- tries
 
     async def _try(self, request: Request) -> _Answer:
-        deadline = trio.current_time() + request.within
+        begun = trio.current_time()
+        deadline = begun + max(request.within, self._tries.patience)
         failed = 0
         while True:
             try:
-                return await self._once(request, deadline)
+                return await self._once(request, min(deadline, trio.current_time() + request.within))
             except _Failed as failure:
                 failed += 1
                 error = failure.error
-                again = failure.is_unsent or (request.repeatable and error.retryable)
+                again = error.retryable and (failure.is_unsent or request.repeatable)
                 pause = self._tries.pause(failed, self._draw)
                 if isinstance(error, RateLimitedError):
                     pause += error.seconds
-                if not again or failed >= self._tries.tries or trio.current_time() + pause >= deadline:
+                now = trio.current_time()
+                if not again or self._tries.is_over(failed, now - begun) or now + pause >= deadline:
                     raise error from None
             await trio.sleep(pause)
 

@@ -28,7 +28,7 @@ from c3fs.cli.exits import Invocation, guard, run_async
 from c3fs.cli.plan import SANDBOX, MountPlan, Plans, encode_plans
 from c3fs.cli.publishing import publisher
 from c3fs.cli.settings import Settings, load_settings, script_environment
-from c3fs.cli.wiring import open_registry
+from c3fs.cli.wiring import PATIENCE, open_registry
 from c3fs.core.jobspec import decode_job_spec
 from c3fs.core.ref import parse_ref
 from c3fs.errors import AccessError, JobNotFinishedError, NotFoundError
@@ -37,7 +37,7 @@ from c3fs.registry.base import Job, Registry
 
 async def run(settings: Settings, job_id: str, lock: int, assignment: Assignment | None) -> None:
     """Run the job to its final state, which is recorded when this returns."""
-    async with open_registry(settings, sweep=False) as registry:
+    async with open_registry(settings, sweep=False, patience=PATIENCE) as registry:
         job = await registry.job(job_id)
         directory = job.directory or job_directory(settings.jobs_directory, job_id)
         workspace = Workspace(directory, lock)

@@ -40,6 +40,9 @@ CALL_WITHIN: Final = 30.0
 ANSWER_WITHIN: Final = 60.0
 """Seconds until whoever asks the store has an answer, with waiting for a place and trying again: then a reader gets
 EIO, and a job UPLOAD_ERROR."""
+PATIENCE: Final = 300.0
+"""Seconds for which a job waits for a control plane that is away: what its script has made in hours is worth that, and
+nobody loses a lease meanwhile."""
 FLUSH_WITHIN: Final = 10.0
 """Seconds for what was fetched last to be cached, when a process ends; another may keep the cache's lock."""
 
@@ -91,8 +94,8 @@ async def reading(storage: Storage) -> AsyncGenerator[Reading]:
 @asynccontextmanager
 async def uploading(storage: Storage, *, create: bool = True) -> AsyncGenerator[Store]:
     """The store for what a job on this machine has made: what goes to another machine is kept in the cache of this one,
-    too."""
-    async with open_store(storage, create=create) as store:
+    too; and when that is away it is waited for."""
+    async with open_store(storage, create=create, patience=PATIENCE) as store:
         if storage.remote is None:
             yield store
             return
@@ -118,8 +121,9 @@ async def _open_cache(storage: Storage) -> AsyncGenerator[Cache]:
 
 
 @asynccontextmanager
-async def open_store(storage: Storage, *, create: bool = True) -> AsyncGenerator[Store]:
-    """The store, its calls bounded and verified. That of this machine is made if need be, and if it may `create` one.
+async def open_store(storage: Storage, *, create: bool = True, patience: float = 0.0) -> AsyncGenerator[Store]:
+    """The store, its calls bounded and verified. That of this machine is made if need be, and if it may `create` one;
+    for another machine's there is `patience`, in seconds.
 
     From the outside in: whoever asks has an answer within a bound; a blob that arrives corrupt is worth another try
     (`Retried` around `Verified`); who waits to try again occupies no place, nor does verifying (`Limited` below both);
@@ -128,7 +132,7 @@ async def open_store(storage: Storage, *, create: bool = True) -> AsyncGenerator
     if storage.remote is not None:
         from c3fs.cli.remote import open_http_store
 
-        async with open_http_store(storage.remote) as store:
+        async with open_http_store(storage.remote, patience) as store:
             yield store
         return
     inner = Deadline(DirectoryStore(storage.store, create=create), CALL_WITHIN)
@@ -147,13 +151,14 @@ async def tidy_store(storage: Storage) -> None:
 
 
 @asynccontextmanager
-async def open_registry(settings: Settings, *, sweep: bool = True) -> AsyncGenerator[Registry]:
+async def open_registry(settings: Settings, *, sweep: bool = True, patience: float = 0.0) -> AsyncGenerator[Registry]:
     """The registry. Jobs whose agent died are cleared away and marked first, so that nobody sees them run, but for
-    those of a control plane, which does it itself; `sweep` is False for the agent."""
+    those of a control plane, which does it itself; `sweep` is False for the agent. `patience` is for a control plane
+    that is away, in seconds."""
     if settings.remote is not None:
         from c3fs.cli.remote import open_http_registry
 
-        async with open_http_registry(settings.remote) as registry:
+        async with open_http_registry(settings.remote, patience) as registry:
             yield registry
         return
     from c3fs.cli.lost import mark_lost_jobs, remove_orphans

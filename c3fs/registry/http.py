@@ -172,12 +172,13 @@ class HttpRegistry:
         """The job as it is once the request was done, however many times it is made. One that is refused after another
         whose answer was lost has been done if `was_done` finds the job so."""
         lost = 0
+        begun = trio.current_time()
         while True:
             try:
                 return job_of(await self._client.call(request, messages.JobRecord))
             except OutcomeUnknownError:
                 lost += 1
-                if lost >= self._again.tries:
+                if self._again.is_over(lost, trio.current_time() - begun):
                     raise
             except ConflictError as error:
                 job = await was_done(error) if lost else None

@@ -113,6 +113,28 @@ async def test_nobody_listens() -> None:
             assert not isinstance(caught.value, OutcomeUnknownError)
 
 
+@pytest.mark.parametrize("request_", [ASK, DO])
+async def test_one_that_is_away_is_waited_for_with_patience(request_: Request) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        remote = Remote(f"http://127.0.0.1:{taken.getsockname()[1]}", KEY)
+        async with open_client(remote, Retry(tries=2, first=0.01, longest=0.01, patience=0.5)) as client:
+            begun = trio.current_time()
+            with pytest.raises(StoreUnavailableError, match="cannot connect to "):
+                await client.call(request_, MarkAnswer)
+            assert 0.5 <= trio.current_time() - begun < 5
+
+
+async def test_patience_is_no_reason_to_do_something_twice() -> None:
+    patient = Retry(tries=2, first=0.0, longest=0.0, patience=60.0)
+    busy = refused(StoreUnavailableError("busy"))
+    async with answering(*[busy] * 9, MARK) as answers, open_client(answers.remote, patient) as client:
+        with pytest.raises(OutcomeUnknownError):
+            await client.call(DO, MarkAnswer)
+        assert (await client.call(ASK, MarkAnswer)).mark == 7
+    assert len(answers.asked) == 10
+
+
 async def test_no_such_host() -> None:
     async with open_client(Remote("https://no-such-host.invalid", KEY), QUICK) as client:
         with pytest.raises(C3Error, match=r"cannot connect to https://no-such-host\.invalid: "):

@@ -62,6 +62,14 @@ async def registry(*script: Step) -> AsyncGenerator[tuple[HttpRegistry, Answers]
         yield HttpRegistry(client, QUICK), answers
 
 
+async def test_a_move_is_made_until_patience_is_over() -> None:
+    policy = Retry(tries=2, first=0.0, longest=0.0, patience=60.0)
+    done = record(state="SCHEDULING")
+    async with answering(*[BUSY] * 9, done) as answers, open_client(answers.remote, policy) as client:
+        assert (await HttpRegistry(client, policy).move_job(JOB.id, JobState.SCHEDULING)).state is JobState.SCHEDULING
+    assert len(answers.asked) == 10
+
+
 def paths(answers: Answers) -> list[str]:
     return [f"{asked.method} {asked.target.removeprefix('/v1')}" for asked in answers.asked]
 

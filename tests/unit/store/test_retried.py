@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 
@@ -79,6 +81,27 @@ async def test_pauses_are_drawn_from_zero_on() -> None:
     inner = ScriptedStore(gone(), gone(), gone())
     await Retried(inner, POLICY, draw=lambda: next(draws)).put(DIGEST, BLOB)
     assert inner.at == pytest.approx([0, 0, 1, 1.75])
+
+
+@on_mock_clock
+async def test_a_store_that_is_away_is_waited_for_with_patience() -> None:
+    patient = replace(POLICY, patience=60.0)
+    inner = ScriptedStore(*[gone() for _ in range(15)])
+    await Retried(inner, patient, draw=longest_pause).put(DIGEST, BLOB)
+    assert len(inner.calls) == 16
+    inner = ScriptedStore(*[gone() for _ in range(99)])
+    begun = trio.current_time()
+    with pytest.raises(StoreUnavailableError):
+        await Retried(inner, patient, draw=longest_pause).put(DIGEST, BLOB)
+    assert trio.current_time() - begun == pytest.approx(60)
+
+
+@on_mock_clock
+async def test_patience_is_for_nothing_else() -> None:
+    inner = ScriptedStore(*[BlobCorruptError("0" * 64, "1" * 64) for _ in range(99)])
+    with pytest.raises(BlobCorruptError):
+        await Retried(inner, replace(POLICY, patience=60.0), draw=longest_pause).get(DIGEST)
+    assert len(inner.calls) == POLICY.tries
 
 
 @on_mock_clock

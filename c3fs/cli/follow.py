@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import Final
 
 import trio
 
@@ -14,9 +15,13 @@ from c3fs.cli.joblogs import Log
 from c3fs.cli.lost import mark_if_lost
 from c3fs.cli.settings import Settings
 from c3fs.cli.squeue import took
-from c3fs.cli.wiring import open_log, open_registry
+from c3fs.cli.wiring import PATIENCE, open_log, open_registry
 from c3fs.core.job import FINAL, JobState
+from c3fs.errors import C3Error, DeadlineError, StoreUnavailableError
 from c3fs.registry.base import Job, Registry
+
+ASK_EVERY: Final = 1.0
+"""Seconds between questions to a control plane that does not answer."""
 
 
 def follow_new(settings: Settings, job: Job, descriptor: int) -> int:
@@ -57,17 +62,46 @@ async def follow(registry: Registry, job: Job, log: Log, descriptor: int, offset
     machine whose agent dies meanwhile is marked lost, which is its end; of others the control plane does that.
 
     It is written in a thread, which is left behind when this is cancelled: who reads our output may have stopped.
+
+    A control plane that is away is waited for: jobs take hours, and it may be started anew meanwhile.
     """
     output.flush()
+    silence = _Silence()
     while True:
-        job = await registry.job(job.id)
-        ended = job.state in FINAL
-        while data := await log.read(offset, wait=not ended):
-            await trio.to_thread.run_sync(write_all, descriptor, data, abandon_on_cancel=True)
-            offset += len(data)
+        try:
+            job = await registry.job(job.id)
+            ended = job.state in FINAL
+            while data := await log.read(offset, wait=not ended):
+                await trio.to_thread.run_sync(write_all, descriptor, data, abandon_on_cancel=True)
+                offset += len(data)
+        except (StoreUnavailableError, DeadlineError) as error:
+            await silence.wait(error)
+            continue
+        silence.end()
         if ended:
             return job
         await mark_if_lost(registry, job)
+
+
+class _Silence:
+    """Of somebody who does not answer; said once, and when it is over."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    async def wait(self, error: C3Error) -> None:
+        """A moment; raises the error when it has been too many."""
+        if self._since is None:
+            self._since = trio.current_time()
+            output.note(f"{error}; still trying")
+        elif trio.current_time() - self._since > PATIENCE:
+            raise error
+        await trio.sleep(ASK_EVERY)
+
+    def end(self) -> None:
+        if self._since is not None:
+            output.note("it answers again")
+        self._since = None
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -83,7 +83,7 @@ class Reading:
 @asynccontextmanager
 async def reading(storage: Storage) -> AsyncGenerator[Reading]:
     """The read path, for as long as the body runs; what was fetched is in the cache when it ends."""
-    async with _open_cache(storage) as cache, open_store(storage) as store, trio.open_nursery() as nursery:
+    async with open_cache(storage) as cache, open_store(storage) as store, trio.open_nursery() as nursery:
         reader = Reading(cache, store)
         await nursery.start(reader.fetcher.run)
         nursery.start_soon(reader.prefetcher.run)
@@ -101,12 +101,12 @@ async def uploading(storage: Storage, *, create: bool = True) -> AsyncGenerator[
             return
         from c3fs.publish.filling import Filling
 
-        async with _open_cache(storage) as cache:
+        async with open_cache(storage) as cache:
             yield Filling(store, cache)
 
 
 @asynccontextmanager
-async def _open_cache(storage: Storage) -> AsyncGenerator[Cache]:
+async def open_cache(storage: Storage) -> AsyncGenerator[Cache]:
     """The cache of this machine; what is put there while the body runs is there when it ends."""
     cache = Cache.open(storage.cache, storage.cap)
     try:

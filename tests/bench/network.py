@@ -90,12 +90,12 @@ def plane(base: Path) -> Generator[Plane]:
         key = c3fs("admin", "add-key", ACCOUNT, "ann").strip()
         command = ["setpriv", "--pdeathsig", "KILL", BIN / "c3fs", "serve", "--port", str(port), "--quiet"]
         with subprocess.Popen([*command, "--rate", "100000"], env=environment, stderr=subprocess.DEVNULL) as server:
-            stack.callback(server.terminate)
-            made = Plane(base, f"http://127.0.0.1:{port}", key)
-            eventually("the control plane answers", partial(_answers, made))
-            yield made
-            server.terminate()
-            server.wait(20)
+            try:
+                made = Plane(base, f"http://127.0.0.1:{port}", key)
+                eventually("the control plane answers", partial(_answers, made))
+                yield made
+            finally:
+                server.terminate()
 
 
 def _answers(made: Plane) -> bool:
@@ -209,7 +209,17 @@ async def _put_lines(remote: Remote, pieces: Sequence[Path]) -> list[str]:
 
 def _curl(lines: Sequence[str], config: Path) -> float:
     config.write_text("\nnext\n".join(lines) + "\n")
-    command = ["curl", "-sS", "--fail-early", "-Z", "--parallel-max", str(CURLS), "-K", str(config)]
+    command = [
+        "curl",
+        "-sS",
+        "--fail-early",
+        "-Z",
+        "--no-progress-meter",
+        "--parallel-max",
+        str(CURLS),
+        "-K",
+        str(config),
+    ]
     return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
 
 

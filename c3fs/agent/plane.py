@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from c3fs.agent.shipping import Shipped
 from c3fs.agent.taking import Taken
 from c3fs.api.client import CALL_WITHIN, ApiClient, Request
 from c3fs.api.messages import Lease, LogEnd, Renew, Renewed, Take
 from c3fs.registry.base import Job
 from c3fs.registry.http import job_of
+
+RENEW_WITHIN: Final = 8.0
+"""Seconds for a renewal: of a connection that leads nowhere any more three are given up before the lease is over."""
 
 
 class HttpQueue:
@@ -40,7 +45,8 @@ class HttpJob:
 
     async def renew(self) -> Job:
         """See lease.Renew."""
-        request = Request("POST", f"/jobs/{self._id}/lease", body=Renew(self._attempt), repeatable=True)
+        body = Renew(self._attempt)
+        request = Request("POST", f"/jobs/{self._id}/lease", body=body, repeatable=True, within=RENEW_WITHIN)
         return job_of((await self._client.call(request, Renewed)).job)
 
     async def append(self, offset: int, piece: bytes) -> Shipped:

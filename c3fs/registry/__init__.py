@@ -70,12 +70,12 @@ for this digest, on the word of who put them. Why that harms no honest uploader:
   comes late takes away nothing that was put instead meanwhile. The honest object has a key of its own all along.
 - Readers verify, so a lie that nobody disputes is never served; their complaint is settled in the same way.
 - Rows are of one account: whoever lies does so to his own, and nobody learns what others have.
-A row is made after the object was seen. A gc may delete it in between, so who confirms takes a mark before he looks, and
-confirming fails as registering does when a later sweep has condemned one of the blobs. Condemning removes the rows; both
-lock the account, so one comes first: a row that is made before is removed, one that comes after is refused.
+A row is made after the object was seen. A gc may delete it in between, so who confirms takes a mark before he looks,
+and confirming fails as registering does when a later sweep has condemned one of the blobs. Condemning removes the rows;
+both lock the account, so one comes first: a row that is made before is removed, one that comes after is refused.
 
-The queue: `queue` tells what an attempt and a lease are. A job ends with its lease only when `expire` writes so, and of
-that, a renewal and a move one comes first; `expire` and `take` pass over rows that others are writing and wait for none.
+The queue: `queue` tells what an attempt and a lease are. A job ends with its lease only when `expire` writes so, and
+of that, a renewal and a move one comes first; `expire` and `take` pass over rows that others are writing.
 
 Views. What a principal may read is a View, which every query of its registry asks with. What is not seen is not found,
 so the answer is that of a name that nobody used, by construction and not by checks beside it. Ids of jobs are unique
@@ -128,9 +128,9 @@ Registers of one account follow one another. One of 100,000 blobs took 1.7 to 2.
 PostgreSQL, the same again 12 to 25 and 40 to 68 ms. In a run of their own (load 10) those rows alone took PostgreSQL
 6.4 s by executemany, 4.0 s by an INSERT from unnest() and 2.3 s by COPY.
 
-In an account of 1,000,000 rows of blobs (1,000 trees; load 8 to 11, the best of three), which of 1,000 are readable: in
-SQLite 28 ms for who reads everything, 29 to 39 ms for who reads some projects or a job; in PostgreSQL 36 to 51 ms. There
-until the first ANALYZE, which autovacuum makes within a minute or so of a bulk load: 0.3 to 2.0 s.
+Which of 1,000 blobs are readable in an account of 1,000,000 rows (1,000 trees; the best of five under a load of 2 to
+44): 50 to 58 ms in SQLite, 34 to 44 ms in PostgreSQL; there 100 to 162 ms before the first ANALYZE, which autovacuum
+makes some time after a bulk load.
 
 Tried and rejected
 - Publishers that say when they begin and end, for gc to wait for: one that dies makes gc wait, or needs a heartbeat.
@@ -141,7 +141,8 @@ Tried and rejected
 - A table of blobs with reference counts per account: one row less per look-up when charging, which takes
   0.05 s as it is, and a second truth to keep right.
 - Times as SQL types: SQLite has none and SQLAlchemy's drop the zone. Integers (microseconds, UTC) sort and compare.
-- EXISTS for what is readable: PostgreSQL makes a semi-join of it, and hashed the whole account: 4.7 s instead of 40 ms.
+- Joins for what is readable (EXISTS, or a look-up with LIMIT): the same with statistics. Without, PostgreSQL begins
+  with the manifests and reads them all: 0.04 to 2.0 s and 0.3 to 0.9 s, in the run that gave 100 to 162 ms.
 - Leases that end by the clock of whoever asks: agents would be lost whenever the control plane was away for a while.
 - job_logs without a rowid: SQLite then reads whole pieces to compare their keys.
 """

@@ -25,12 +25,19 @@ def readable(connection: Connection, view: View, digests: Collection[Digest]) ->
     for at in range(0, len(asked), BATCH):
         rows = [(bytes(digest),) for digest in asked[at : at + BATCH]]
         wanted = values(column("digest", LargeBinary), name="wanted").data(rows).cte("wanted")
+        seen = (
+            select(literal(1))
+            .where(manifests.c.id == manifest_blobs.c.manifest, *view.trees())
+            .limit(1)
+            .correlate(manifest_blobs)
+            .scalar_subquery()
+        )
+        # No join: as long as PostgreSQL has no statistics it would begin with the manifests, and read them all.
         named = (
             select(literal(1))
-            .select_from(manifest_blobs.join(manifests, manifests.c.id == manifest_blobs.c.manifest))
-            .where(manifest_blobs.c.digest == wanted.c.digest, *view.trees())
-            # Not EXISTS: PostgreSQL makes a join of that, and reads every blob of the account for it.
+            .where(manifest_blobs.c.digest == wanted.c.digest, seen.is_not(None))
             .limit(1)
+            .correlate(wanted)
             .scalar_subquery()
         )
         query = select(wanted.c.digest).where(named.is_not(None))

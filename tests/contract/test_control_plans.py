@@ -38,6 +38,9 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
 }
 
 
+READABLE = ("all", "projects", "job")
+
+
 def expire(connection: Connection) -> object:
     """Asked of SQLite alone, which plans without regard to sizes: PostgreSQL rightly hashes so few jobs."""
     return queue.expire(connection, EPOCH)
@@ -95,7 +98,8 @@ def test_nothing_is_read_from_one_end_to_the_other(sql_address: str) -> None:
             assert plan
             for table in TABLES:
                 assert not re.search(rf"(SCAN|Seq Scan on) {table}\b", plan), f"{name}:\n{plan}"
-            # Here it would be done by index; with a million rows PostgreSQL hashes all of them for it.
-            assert "Semi Join" not in plan, f"{name}:\n{plan}"
+            if name in READABLE:
+                # None that PostgreSQL could do in another order, or by hashing, when it has no statistics.
+                assert not re.search("Join|Nested Loop", plan), f"{name}:\n{plan}"
     finally:
         database.close()

@@ -22,17 +22,17 @@ def tidy(jobs_directory: str, kept: float = KEPT) -> None:
     many seconds. Of a job that runs nothing is touched. Blocks; takes GONE_WITHIN for each dead one at most."""
     for name in filter(is_job_id, os.listdir(jobs_directory)):
         directory = f"{jobs_directory}/{name}"
-        with claimed(directory) as is_ours:
-            if not is_ours:
-                continue
-            try:
+        try:
+            with claimed(directory) as is_ours:
+                if not is_ours:
+                    continue
                 if _died(directory):
                     log.warning("%s: its agent died here; clearing away what it left", name)
                     clear(directory, name, stored=None)
                 elif time.time() - os.lstat(directory).st_mtime > kept:
                     remove_tree(directory)
-            except OSError as error:
-                log.warning("%s: cannot be cleared away: %s", directory, error)
+        except OSError as error:
+            log.warning("%s: cannot be cleared away: %s", directory, error)
 
 
 def remove_ended(directory: str) -> None:

@@ -126,9 +126,13 @@ def create_workspace(jobs_directory: str, job_id: str) -> Workspace:
     try:
         os.mkdir(directory, 0o700)
         lock_fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.posix_fallocate(lock_fd, 0, RESERVE)
-        return Workspace(directory, lock_fd)
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(lock_fd, 0, RESERVE)
+            return Workspace(directory, lock_fd)
+        except OSError:
+            os.close(lock_fd)
+            raise
     except OSError as error:
         raise ExecutionError(f"cannot make the job's directory {directory}: {error.strerror}") from error
 

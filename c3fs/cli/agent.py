@@ -25,6 +25,7 @@ import trio
 
 from c3fs.agent.abandoned import claimed, clear
 from c3fs.agent.leftovers import KEPT, remove_ended, tidy
+from c3fs.agent.room import Roomy
 from c3fs.agent.taking import Taken, take_jobs
 from c3fs.agent.workspace import RUNNER_LOG, Workspace, create_workspace, job_directory
 from c3fs.api.endpoint import Remote
@@ -92,7 +93,7 @@ async def _serve(agent: Agent, name: str, places: int, kept: float, *, drain: bo
         nursery.start_soon(_tidy, agent.settings.jobs_directory, kept)
         async with open_queue(agent.remote, name) as queue:
             await take_jobs(
-                queue,
+                Roomy(queue, agent.settings.jobs_directory),
                 partial(_run, agent),
                 places=places,
                 new_attempt=lambda: secrets.token_hex(16),

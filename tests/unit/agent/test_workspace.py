@@ -143,3 +143,11 @@ def test_commands_are_kept_in_a_file(tmp_path: Path) -> None:
     assert Path(path).read_bytes() == "echo größe\necho\n".encode()
     assert os.path.dirname(path) == workspace.directory
     workspace.close()
+
+
+def test_one_that_cannot_be_made_leaves_no_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("c3fs.agent.workspace.RESERVE", 1 << 62)  # no disk has so much
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ExecutionError):
+        create_workspace(str(tmp_path), ID)
+    assert os.listdir("/proc/self/fd") == before

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from c3fs.api.client import TRIES as CALL_TRIES
-from c3fs.api.client import open_client
+from c3fs.api.client import TRIES as CALL_TRIES, open_client
 from c3fs.api.endpoint import Remote
 from c3fs.cli.joblogs import Log, RemoteLog
 from c3fs.core.retry import Retry

@@ -35,8 +35,7 @@ from c3fs.publish.publish import (
     write_inventory,
 )
 from c3fs.publish.read import mtime_of
-from c3fs.publish.upload import Sender, UploadCounts
-from c3fs.publish.upload import upload as send
+from c3fs.publish.upload import Sender, UploadCounts, upload as send
 from c3fs.registry.base import Registration, Registry
 from c3fs.store.base import Store
 from c3fs.vfs.tree import DirectoryFacts, Found, Tree

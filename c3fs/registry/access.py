@@ -8,8 +8,7 @@ from datetime import datetime
 from c3fs.core.access import Principal, Role
 from c3fs.core.digest import Digest
 from c3fs.core.ref import Ref
-from c3fs.registry import calls, principals, users
-from c3fs.registry import readable as reading
+from c3fs.registry import calls, principals, readable as reading, users
 from c3fs.registry.database import Database
 from c3fs.registry.schema import DEFAULT_QUOTA
 from c3fs.registry.users import KeyFacts, UserFacts

@@ -15,8 +15,7 @@ from typing import Final, Self, TypeVar
 
 import anyio
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeoutError
 
 from c3fs.errors import C3Error, SettingsError, StoreUnavailableError
 from c3fs.registry.engines import Engines

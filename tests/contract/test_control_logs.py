@@ -7,8 +7,7 @@ from typing import Final
 
 import pytest
 import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from c3fs.errors import JobNotFoundError, LogOffsetError
 from c3fs.registry.control import LOG_MAX, ControlDatabase

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, event, insert, text
 from c3fs.registry import deposits, principals, queue, readable
 from c3fs.registry.keys import make_secret
 from c3fs.registry.opening import open_database
-from c3fs.registry.schema import deposits as deposits_table
-from c3fs.registry.schema import jobs, manifest_blobs, manifests
+from c3fs.registry.schema import deposits as deposits_table, jobs, manifest_blobs, manifests
 from c3fs.registry.views import View
 from tests.support.control import digests, make_claims
 from tests.support.records import EPOCH, job_id, make_blob

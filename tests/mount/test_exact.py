@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.blobs import seeded
 from tests.support.mounting import Home

@@ -13,8 +13,7 @@ from typing import cast
 
 import pytest
 import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from c3fs.errors import KindError
 from tests.support.disk import copied, disk_diff, duplicate

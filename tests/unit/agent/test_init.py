@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs.agent.init import descendants, parents
 

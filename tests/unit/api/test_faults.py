@@ -7,8 +7,7 @@ from typing import get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs import errors
 from c3fs.api.faults import INTERNAL, RETRY_AFTER, RETRY_AFTER_MAX, TABLE, decode, encode

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs.cli.narrow import CUT_MIN, GAP, Priorities, cut, fitted
 from c3fs.cli.output import cells

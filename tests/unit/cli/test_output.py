@@ -8,8 +8,7 @@ import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs.cli import output
 from c3fs.cli.sizes import parse_size

@@ -12,8 +12,7 @@ from tests.support.blobs import seeded
 from tests.support.disk import disk_diff
 from tests.support.encoded import Link
 from tests.support.stage import Stage, encoded, long_file, staged
-from tests.support.trees import File as OnDisk
-from tests.support.trees import Source, build, many, odd
+from tests.support.trees import File as OnDisk, Source, build, many, odd
 
 BEFORE: Source = {
     b"a": {b"x": b"1", b"y": {b"deep": b"2"}},

@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import pytest
 import trio
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs.core.span import Span
 from c3fs.core.spanlist import PART_MAX, SpanRow, encode_span_index, encode_span_leaf

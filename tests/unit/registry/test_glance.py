@@ -9,8 +9,7 @@ import pytest
 from c3fs.core.job import FINAL, JobState, Reason
 from c3fs.core.ref import Ref, parse_ref
 from c3fs.errors import JobNotFinishedError, RefNotFoundError, StoreUnavailableError
-from c3fs.registry import glance as glancing
-from c3fs.registry import schema
+from c3fs.registry import glance as glancing, schema
 from c3fs.registry.base import Registry
 from c3fs.registry.glance import Glance, open_glance
 from tests.support.records import job_id, make_job, make_manifest, open_registry

@@ -6,8 +6,7 @@ import hashlib
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from c3fs.registry.keys import JOB_TOKEN, KEY, is_secret, make_key_id, make_secret, sha256_of
 

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 import trio
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from c3fs.core.directory import File, IndexRow, Leaf, Symlink, Totals, encode_index, encode_leaf
 from c3fs.core.manifest import Root, root_span

@@ -115,8 +115,10 @@ class ApiClient:
         return None if told.status == 204 else self._decoded(request, told, answer)
 
     async def tell(self, request: Request) -> None:
-        """A request whose answer has no body."""
-        await self._try(request)
+        """A request whose answer has no body (204). Any other web server may say 200 to it."""
+        told = await self._try(request)
+        if told.status != 204:
+            raise from_answer(self.remote.endpoint, told.status, told.body, told.headers)
 
     async def read(self, request: Request) -> bytes:
         """The body of the answer as it is."""

@@ -113,6 +113,13 @@ async def test_nobody_listens() -> None:
             assert not isinstance(caught.value, OutcomeUnknownError)
 
 
+async def test_a_200_of_somebody_else_is_not_taken_for_something_done() -> None:
+    portal = Say(200, b"<html>", {"content-type": "text/html"})
+    async with answering(portal) as answers, open_client(answers.remote, QUICK) as client:
+        with pytest.raises(StoreRefusedError, match="does not answer as a control plane: 200, text/html"):
+            await client.tell(Request("DELETE", "/keys/abc"))
+
+
 @pytest.mark.parametrize("request_", [ASK, DO])
 async def test_one_that_is_away_is_waited_for_with_patience(request_: Request) -> None:
     with socket.socket() as taken:

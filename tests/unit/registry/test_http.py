@@ -207,7 +207,7 @@ async def test_reading_calls_are_repeated() -> None:
     ref = parse_ref("/datasets/a/@v1")
 
     async def ask(answer: object, call: str, *arguments: object, **options: object) -> tuple[object, str]:
-        async with registry(DROP, BUSY, fine(answer)) as (http, answers):
+        async with registry(DROP, BUSY, Say(204) if answer is None else fine(answer)) as (http, answers):
             return await getattr(http, call)(*arguments, **options), paths(answers)[-1]
 
     line = {"at": AT, "ref": "/datasets/a/@v1", "delta": 5, "balance": 7}

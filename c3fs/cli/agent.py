@@ -14,8 +14,8 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Container, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -50,11 +50,24 @@ _LOOK_EVERY: Final = 1.0
 
 @dataclass(slots=True)
 class Agent:
-    """What this process runs; `runners` by job."""
+    """What this process runs: `runners` by job; and the jobs that run on from `before`, whose runners are no children
+    of this process."""
 
     settings: Settings
     remote: Remote
+    before: set[str]
     runners: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, subprocess.Popen[bytes]])
+
+    def __len__(self) -> int:
+        return len(self.runners) + len(self.before)
+
+    def cancel(self) -> None:
+        """All that run."""
+        for runner in self.runners.values():
+            runner.terminate()
+        for pid in _runners_of(self.before):
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGTERM)
 
 
 @click.command("agent", cls=Command)
@@ -82,7 +95,8 @@ def agent(jobs: int, name: str | None, keep: str | None, drain: bool) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True)
     shown = name or socket.gethostname()
     with _alone(settings):
-        run_async(partial(_serve, Agent(settings, settings.remote), shown, jobs, kept, drain=drain))
+        before = _running(settings.jobs_directory)
+        run_async(partial(_serve, Agent(settings, settings.remote, before), shown, jobs, kept, drain=drain))
 
 
 async def _serve(agent: Agent, name: str, places: int, kept: float, *, drain: bool) -> None:
@@ -99,7 +113,7 @@ async def _serve(agent: Agent, name: str, places: int, kept: float, *, drain: bo
                 new_attempt=lambda: secrets.token_hex(16),
                 stop=stop,
                 until_empty=drain,
-                under_way=[partial(_outlive, path) for path in _running(agent.settings.jobs_directory)],
+                under_way=[partial(_outlive, agent, job_id) for job_id in sorted(agent.before)],
             )
         nursery.cancel_scope.cancel()
     log.info("agent %s has ended", name)
@@ -175,18 +189,34 @@ def _clear_if_died(directory: str, job_id: str) -> None:
             clear(directory, job_id, stored=None)
 
 
-def _running(jobs_directory: str) -> list[str]:
-    """The directories of jobs that an agent before this one began, and that run on."""
+def _running(jobs_directory: str) -> set[str]:
+    """The jobs that an agent before this one began, and that run on."""
     names = [name for name in os.listdir(jobs_directory) if is_job_id(name)]
-    return [path for path in (f"{jobs_directory}/{name}" for name in names) if not _is_free(path)]
+    return {name for name in names if not _is_free(f"{jobs_directory}/{name}")}
 
 
-async def _outlive(directory: str) -> None:
-    log.info("%s: still runs; an agent before this one began it", os.path.basename(directory))
+def _runners_of(jobs: Container[str]) -> list[int]:
+    """Processes, found by their arguments: JOB LOCK_FD ASSIGNMENT_FD. What `c3 deploy` has started here has no third."""
+    found: list[int] = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = tuple(file.read().split("\0"))
+        except OSError:
+            continue  # it has ended, or is another user's
+        if words[1 : len(RUNNER)] == RUNNER[1:] and len(words) == len(RUNNER) + 4 and words[len(RUNNER)] in jobs:
+            found.append(int(name))
+    return found
+
+
+async def _outlive(agent: Agent, job_id: str) -> None:
+    directory = job_directory(agent.settings.jobs_directory, job_id)
+    log.info("%s: still runs; an agent before this one began it", job_id)
     while True:
         if await trio.to_thread.run_sync(_is_free, directory):
             break
         await trio.sleep(_LOOK_EVERY)
+    agent.before.discard(job_id)
     await trio.to_thread.run_sync(remove_ended, directory)
 
 
@@ -206,11 +236,10 @@ async def _stop_on_signal(agent: Agent, stop: trio.Event, task_status: trio.Task
         task_status.started()
         await _next(received)
         stop.set()
-        log.info("takes no more jobs; %d run, which another signal cancels", len(agent.runners))
+        log.info("takes no more jobs; %d run, which another signal cancels", len(agent))
         async for _ in received:
-            log.info("cancels %d jobs", len(agent.runners))
-            for runner in agent.runners.values():
-                runner.terminate()
+            log.info("cancels %d jobs", len(agent))
+            agent.cancel()
 
 
 async def _next(received: AsyncIterator[int]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+import subprocess
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import Home
+from tests.support.programs import BIN, Home, eventually
 from tests.support.served import Served, served
 
 pytestmark = pytest.mark.mounts
@@ -46,3 +50,30 @@ def test_a_script_finds_its_own_token_and_nowhere_the_agents_key(client: Home, m
     log = client.c3("logs", job).out
     assert machine.environment["C3_API_KEY"] not in log
     assert log.count("C3_API_KEY=c3_job_") == 1, log
+
+
+@contextmanager
+def agent(machine: Home) -> Generator[tuple[subprocess.Popen[bytes], Path]]:
+    """One that runs, and what it says; killed in the end."""
+    path = machine.root / "agent.log"
+    with path.open("wb") as output:
+        argv = [os.path.join(BIN, "c3fs"), "agent", "--name", "here"]
+        process = subprocess.Popen(argv, env=machine.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        yield process, path
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_the_second_signal_cancels_what_an_agent_before_began_too(client: Home, machine: Home) -> None:
+    job = deploy(client, "sleep 300\n")
+    with agent(machine):
+        eventually("the job runs", lambda: client.c3("show", "--json", job).json["status"] == "RUNNING")
+    with agent(machine) as (process, said):
+        eventually("it looks after the job", lambda: "still runs" in said.read_text())
+        process.send_signal(signal.SIGTERM)
+        eventually("it has heard that", lambda: "takes no more jobs; 1 run" in said.read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert client.c3("show", "--json", job).json["status"] == "CANCELED"

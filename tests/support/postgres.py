@@ -27,6 +27,7 @@ from urllib.parse import quote
 import psycopg
 
 from c3fs.registry.opening import open_database
+from tests.support.launching import launch
 from tests.support.requirements import postgres_programs
 
 OWNER: Final = "c3fs"
@@ -84,7 +85,7 @@ class Cluster:
         options = itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in settings.items())
         with (self.root / "log").open("ab") as log:
             # SIGQUIT is an immediate shut-down: also when this process is killed.
-            self._server = subprocess.Popen(
+            self._server = launch(
                 [*_as_owner("--pdeathsig", "QUIT"), _program("postgres"), "-D", str(self.root / "data"), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

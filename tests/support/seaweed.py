@@ -27,6 +27,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store as Client
 
 from c3fs.store.s3settings import S3Settings
+from tests.support.launching import launch
 from tests.support.ports import free_block
 
 BUCKET: Final = "c3fs-test"
@@ -125,8 +126,7 @@ class Seaweed:
         for name in ("data", "logs"):
             (self.root / name).mkdir(exist_ok=True)
         with (self.root / "out").open("ab") as out:
-            self._server = subprocess.Popen(
-                # Goes with the thread that started it, also when that is killed.
+            self._server = launch(
                 [
                     *self._enter,
                     "setpriv",

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from c3fs.fuse.mounts import list_mounts, unmount
+from tests.support.launching import launch
 from tests.support.networks import Network
 from tests.support.postgres import Cluster, own_cluster
 from tests.support.programs import BIN, Home, eventually, runners_of
@@ -50,7 +51,7 @@ class Program:
 
     def start(self) -> None:
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
+            self.process = launch(
                 ["setpriv", "--pdeathsig", "KILL", *self.argv],
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,

@@ -196,7 +196,7 @@ def _running(jobs_directory: str) -> set[str]:
 
 
 def _runners_of(jobs: Container[str]) -> list[int]:
-    """Processes, found by their arguments: JOB LOCK_FD ASSIGNMENT_FD. What `c3 deploy` has started here has no third."""
+    """Processes, found by their arguments: JOB LOCK_FD ASSIGNMENT_FD. What `c3 deploy` starts has no third."""
     found: list[int] = []
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -1,4 +1,4 @@
-"""Runs a job: sandbox, mounts, script, upload, outcome.
+"""Runs a job: sandbox, mounts, script, upload, outcome; and takes jobs from the queue of a control plane.
 
     run         the life of one job, PENDING to its final state        workspace    its directory on this machine
     checks      what is refused before it starts                       outcome      the truth table, pure
@@ -6,6 +6,10 @@
     sandbox     makes the private world and watches over it            report       the agent's lines in the job log
     servers     the processes that serve its mounts                    init         the first process of the job
     checkout    how the copying of its project is plugged in               abandoned    what an agent that died leaves
+
+    taking      asks for jobs, as many as there are places      lease        keeps one, and hears of a cancel
+    plane       the control plane, as an agent sees it          shipping     sends a job's log on while it is written
+    leftovers   what jobs leave on a machine of others
 
 Processes and namespaces
 
@@ -60,4 +64,25 @@ for the last lines and the transaction that records the end (`workspace.RESERVE`
 The registry's state is the last thing that changes: by then the log has said everything, and what is to be removed is.
 A job whose artifacts are stored is never FAILED for what comes after (a quota that cannot be asked, a directory that
 cannot be removed).
+
+A job from a queue runs as any other, in a runner of its own (c3fs.cli.runner), with the job's token and no key.
+- Taken is leased. Who takes draws an `attempt`, under which the same request may be made again when its answer was
+  lost; the job is that attempt's, and every renewal says so. When an attempt's job has ended, another begins.
+- A lease that ends is never taken up again: the job is FAILED, AGENT_LOST, and whoever still runs it is told so by its
+  next renewal, and ends it. What it would register or record is refused, for its token ended with the job. So a job's
+  artifacts and its final state come from one run, and no job is run twice.
+- The runner renews, not `c3fs agent`: killed, that one is started again, finds by their locks which jobs still run, and
+  takes no more than it has places left. A runner that dies is told of at once by the agent that started it, and by the
+  end of its lease when both are gone.
+- The log is a file here and is sent on by offset, so a piece that was sent and not heard of is sent again and is there
+  once. The rest of it goes before the record changes, for half a minute at most: who sees a job ended sees all it said.
+- What it uploads is kept in this machine's cache (c3fs.publish.filling), and its directory is removed when it leaves no
+  working directory to be looked into.
+
+    crash window                               what is left                         who finds it
+    agent killed after the queue has answered  a lease                              its end: AGENT_LOST
+    agent killed, its runners alive            runners, locks                       nobody need: they end their jobs
+    runner killed                              <jobs>/<id>, its lock free           its agent, at once, or the next one
+    machine gone                               a lease                              its end: AGENT_LOST
+    control plane or database away             jobs that go on, leases              it gives all leases a new term first
 """

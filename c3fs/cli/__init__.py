@@ -14,8 +14,10 @@ What is where
   `publishing` and `checkout` plug the ways out of and into a working directory into the agent.
 - `jobref` says which job a JOB argument means, `places` what a PATH of `c3 data` names, `trees` which published trees
   that stands for, `complete` what Tab offers for either, and `shells` how bash and zsh are told.
-- Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell
-  that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
+- `agent` takes jobs from a control plane's queue and starts a runner for each, which is told by an `assignment` what it
+  may act with; `serve`, `admin` and `databases` are for whoever runs the control plane.
+- Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell, or the
+  agent, that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
 
 Exit codes
 

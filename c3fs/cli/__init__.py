@@ -17,7 +17,8 @@ What is where
 - `agent` takes jobs from a control plane's queue and starts a runner for each, which is told by an `assignment` what it
   may act with; `serve`, `admin` and `databases` are for whoever runs the control plane.
 - Three processes are ours besides the commands: `runner` runs one job (c3fs.agent.run) and outlives the shell, or the
-  agent, that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a mount.
+  agent, that made it; `sandbox` is what the job's processes descend from (c3fs.agent.sandbox); `serving` serves a
+  mount.
 
 Exit codes
 

@@ -59,7 +59,7 @@ Query = Mapping[str, str | int | float]
 @dataclass(frozen=True, slots=True)
 class Request:
     """`path` is below the version's prefix, its parts percent-encoded. `body` is a message, or bytes as they are.
-    `within` is in seconds; see CALL_WITHIN."""
+    `within` is in seconds; see CALL_WITHIN. So is `stall`, in which something must move."""
 
     method: str
     path: str
@@ -67,6 +67,7 @@ class Request:
     body: msgspec.Struct | Buffer | None = None
     repeatable: bool = False
     within: float = CALL_WITHIN
+    stall: float | None = None
 
     @property
     def shown(self) -> str:
@@ -173,6 +174,7 @@ class ApiClient:
 
     async def _send(self, request: Request) -> _Answer:
         sent = self._to_httpx(request)
+        sent.extensions["timeout"] = {"connect": CONNECT_WITHIN, "read": request.stall, "write": request.stall}
         response = await self._client().send(sent, stream=True)
         try:
             return _Answer(response.status_code, response.headers, await self._body(response))
@@ -264,7 +266,7 @@ def _new_client(endpoint: str) -> httpx.AsyncClient:
         # The system's certificates, or those of SSL_CERT_FILE; reading them takes 20 ms, which http:// does not need.
         verify=ssl.create_default_context() if is_tls else False,
         trust_env=is_tls,
-        timeout=httpx.Timeout(None, connect=CONNECT_WITHIN),
+        timeout=None,  # each request says its own
         limits=httpx.Limits(
             max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX, keepalive_expiry=KEEP_ALIVE
         ),

@@ -58,8 +58,10 @@ MARGIN: Final = 0.1
 MARGIN_MAX: Final = 30.0
 """A URL is not used in the last tenth of its time, or the last half minute: a transfer must have begun by then."""
 RENEWALS_MAX: Final = 2
-BLOB_WITHIN: Final = 30.0
-"""Seconds for a blob that goes through the control plane."""
+BLOB_WITHIN: Final = 240.0
+"""Seconds for a blob that goes through the control plane: 4 MiB at 18 kB/s, one of several that share a slow line."""
+STALL: Final = 30.0
+"""Seconds in which something of it must move."""
 
 
 class Transport(Protocol):
@@ -148,7 +150,7 @@ class HttpStore:
     async def _fetch(self, digest: Digest, place: _Place) -> Buffer:
         if place.url.startswith("/"):
             path = place.url.removeprefix(VERSION)
-            return await self._client.read(Request("GET", path, repeatable=True, within=BLOB_WITHIN))
+            return await self._client.read(Request("GET", path, repeatable=True, within=BLOB_WITHIN, stall=STALL))
         try:
             return await self._transport.get(place.url)
         except TransferRefusedError as error:
@@ -160,7 +162,8 @@ class HttpStore:
     async def _send(self, digest: Digest, place: _Place, data: Buffer) -> None:
         if place.url.startswith("/"):
             path = place.url.removeprefix(VERSION)
-            await self._client.tell(Request("PUT", path, body=data, repeatable=True, within=BLOB_WITHIN))
+            request = Request("PUT", path, body=data, repeatable=True, within=BLOB_WITHIN, stall=STALL)
+            await self._client.tell(request)
             return
         await self._transport.put(place.url, data, place.headers)
 

@@ -120,6 +120,14 @@ async def test_a_200_of_somebody_else_is_not_taken_for_something_done() -> None:
             await client.tell(Request("DELETE", "/keys/abc"))
 
 
+async def test_what_takes_long_must_move_meanwhile() -> None:
+    slow = Request("GET", "/blobs/abc", repeatable=True, within=60, stall=0.2)
+    async with answering(HANG, Say(200, b"late")) as answers, open_client(answers.remote, QUICK) as client:
+        with trio.fail_after(10):
+            assert await client.read(slow) == b"late"
+    assert len(answers.asked) == 2
+
+
 @pytest.mark.parametrize("request_", [ASK, DO])
 async def test_one_that_is_away_is_waited_for_with_patience(request_: Request) -> None:
     with socket.socket() as taken:

@@ -95,7 +95,8 @@ def check(chain: Chain, *, may_fail: frozenset[str] = frozenset()) -> None:
     shown = [client.c3("show", "--json", job).json for job in chain.jobs]
     for number, job in enumerate(shown):
         if job["status"] != "SUCCEEDED":
-            assert (job["status"], job["reason"] in may_fail) == ("FAILED", True), job
+            said = client.c3("logs", job["job_id"]).out
+            assert (job["status"], job["reason"] in may_fail) == ("FAILED", True), f"{job['reason']}\n{said}"
             continue
         folder = client.root / f"pulled-{job['job_id']}"
         folder.mkdir()

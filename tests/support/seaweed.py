@@ -40,8 +40,6 @@ _PORTS: Final = ("master", "volume", "filer", "s3", "admin")
 _GRPC: Final = 10_000
 """Its gRPC ports are so far above the others."""
 _STARTS: Final = 5
-_ALONE: Final = 9300
-"""The first of its ports in a network that is its own."""
 
 
 class Seaweed:
@@ -52,7 +50,7 @@ class Seaweed:
         self.root = root
         self.host = host
         self._enter = tuple(enter)
-        self._first = _ALONE if enter else 0
+        self._first = 0
         self._server: subprocess.Popen[bytes] | None = None
         self._prefixes = itertools.count()
         self._write_users()
@@ -94,7 +92,8 @@ class Seaweed:
         assert self._server is None
         for last in range(_STARTS - 1, -1, -1):
             # The ports of a server that is started again are its own; if somebody has them now, the test fails.
-            first = self._first or free_block(self.host, len(_PORTS), (0, _GRPC))
+            # Also in a network of its own: parts of it meet at sockets in /tmp that are named by their ports.
+            first = self._first or free_block("127.0.0.1" if self._enter else self.host, len(_PORTS), (0, _GRPC))
             self._launch(first)
             if self._is_ready(first):
                 self._first = first

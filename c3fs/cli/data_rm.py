@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import click
 from c3fs.cli import output
 from c3fs.cli.complete import complete_ref
 from c3fs.cli.exits import DIFFERENT, OK, UsageError, run_async
+from c3fs.cli.launch import log_name
 from c3fs.cli.program import Command, json_option
 from c3fs.cli.settings import load_settings
 from c3fs.cli.trees import versions_of
@@ -38,24 +40,25 @@ def rm(paths: tuple[str, ...], yes: bool, force: bool, as_json: bool) -> int:
              c3 data rm -y /datasets/glove/@v2
     """
     asked = [_parsed(path) for path in paths]
+    settings = load_settings()
     if not yes and not sys.stdin.isatty():
         raise UsageError("rm asks before it deletes, and there is no terminal to ask on; -y says yes")
 
     async def look() -> tuple[dict[str, Manifest], int]:
-        async with open_registry(load_settings()) as registry:
+        async with open_registry(settings) as registry:
             found = await _found(registry, asked)
             usage = await registry.usage([parse_ref(ref) for ref in found])
             return found, usage.unique
 
     found, unique = run_async(look)
     if not force:
-        _refuse_mounted(found)
+        _refuse_mounted(found, settings.logs_directory)
     if not yes and not _confirmed(found, unique):
         output.note("nothing deleted")
         return DIFFERENT
 
     async def remove() -> int:
-        async with open_registry(load_settings()) as registry:
+        async with open_registry(settings) as registry:
             return await registry.remove([parse_ref(ref) for ref in found])
 
     freed = run_async(remove)
@@ -86,10 +89,13 @@ async def _found(registry: Registry, asked: Sequence[Ref]) -> dict[str, Manifest
     return found
 
 
-def _refuse_mounted(found: dict[str, Manifest]) -> None:
-    """Who reads a mount while its blobs are deleted gets errors. Raises MountedError."""
+def _refuse_mounted(found: dict[str, Manifest], logs: str) -> None:
+    """Who reads a mount while its blobs are deleted gets errors. Raises MountedError.
+
+    Refs of another home, whose mounts have their logs elsewhere, are other trees.
+    """
     for record in list_mounts():
-        if record.fstype != FSTYPE:
+        if record.fstype != FSTYPE or not os.path.exists(os.path.join(logs, log_name(record.mountpoint))):
             continue
         for ref in found:
             if record.source == ref or record.source.startswith(f"{ref}/"):

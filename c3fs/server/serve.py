@@ -1,7 +1,9 @@
 """The application in Hypercorn's trio worker: its socket, and a graceful end.
 
 A process that is told to end accepts no more connections, lets nobody wait for news any more, and has END_WITHIN to
-finish what is under way.
+finish what is under way. Hypercorn lets nothing interrupt what it sends, not even that, so whoever takes nothing of an
+answer for STALLED_WITHIN is hung up on by the kernel: else a few such clients would keep their answers in our memory,
+and the process, for ever.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ END_WITHIN: Final = 10.0
 """Seconds for requests under way when the server is to stop: a blob of 4 MiB takes one, a large register two."""
 KEEP_ALIVE: Final = 75.0
 """Seconds a connection may be idle: longer than a client keeps it in its pool, so that none meets a closed one."""
+STALLED_WITHIN: Final = 30.0
+"""Seconds in which a client has to take something of what is sent: as long as it waits for us."""
 BACKLOG: Final = 1024
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -46,6 +50,8 @@ def bind(listen: Listen) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted has it from here
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_WITHIN * 1000))
         bound.bind(address)
         bound.listen(BACKLOG)
     except OSError as error:

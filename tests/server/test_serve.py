@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import ssl
 import subprocess
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from c3fs.api.messages import Take
 from c3fs.core.digest import Digest
+from c3fs.server.serve import STALLED_WITHIN, Listen, bind
 from tests.support.plane import piece
 from tests.support.programs import BIN
 from tests.support.seaweed import shared_seaweed
@@ -28,6 +30,17 @@ def ask(plane: Served, path: str, key: str | None = None, **options: object) -> 
     verify = options.get("verify", True)
     assert isinstance(verify, bool | ssl.SSLContext)
     return httpx.get(f"{plane.url}/v1/{path}", headers=headers, timeout=WITHIN, verify=verify)
+
+
+def test_whoever_takes_nothing_of_an_answer_is_hung_up_on() -> None:
+    """What is sent cannot be interrupted: he would keep the server from ending."""
+    with bind(Listen("127.0.0.1", 0)) as bound, socket.socket() as client:
+        assert bound.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == round(STALLED_WITHIN * 1000)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)
+        client.connect(bound.getsockname())
+        serving, _ = bound.accept()
+        with serving, pytest.raises(TimeoutError):
+            serving.sendall(bytes(64 << 20))
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from c3fs.api.messages import BlobUrl, Slot
 from c3fs.core.digest import Buffer, Digest
-from c3fs.errors import BlobCorruptError, BlobMissingError, InvalidRequestError
+from c3fs.errors import BlobCorruptError, BlobMissingError, InvalidRequestError, StoreUnavailableError
 from c3fs.registry.control import Claim
 from c3fs.registry.deposits import Deposits
 from c3fs.server.gateway import Claimed
@@ -68,8 +68,8 @@ class Presigned:
         asked = [row for row in rows if row[0] not in present]
         found = await self._objects.have(asked)
         there = [row for row, is_there in zip(asked, found, strict=True) if is_there]
-        await self._note(there, mark)
-        return sorted({digest for digest, _, _ in asked} - {digest for digest, _, _ in there})
+        noted = await self._note(there, mark)
+        return sorted({digest for digest, _, _ in asked} - noted)
 
     async def urls(self, digests: Collection[Digest]) -> list[BlobUrl]:
         stored = await self._deposits.sha256_of(digests)
@@ -91,19 +91,22 @@ class Presigned:
             raise BlobCorruptError(str(digest), str(actual))
         mark = await self._deposits.mark()
         await self._objects.write(digest, checksum, data)
-        await self._note([(digest, len(data), checksum)], mark)
+        if not await self._note([(digest, len(data), checksum)], mark):
+            raise StoreUnavailableError(f"somebody puts other bytes for {digest} at the same time")
 
     async def complaint(self, digest: Digest) -> bool:
         stored = await self._deposits.sha256_of([digest])
         return digest in stored and await self._settling.removed(digest, stored[digest])
 
-    async def _note(self, rows: list[Claim], mark: int) -> None:
-        """Rows for what has been seen in the store; a liar's row there instead goes first."""
+    async def _note(self, rows: list[Claim], mark: int) -> set[Digest]:
+        """Rows for what has been seen in the store; a liar's row there instead goes first. Those that have theirs: not
+        what a liar, who confirms without end, has got at once again."""
         noted = await self._deposits.confirm(rows, mark=mark)
         contradicted = [row for row in rows if row[0] not in noted]
         if contradicted:
             await self._settle(await self._deposits.disputed(contradicted))
-            await self._deposits.confirm(contradicted, mark=mark)
+            noted |= await self._deposits.confirm(contradicted, mark=mark)
+        return noted
 
     async def _settle(self, disputed: dict[Digest, bytes]) -> None:
         """Raises BlobCorruptError for the first that is right as it is, and was claimed to be something else: whoever

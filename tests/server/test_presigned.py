@@ -17,15 +17,18 @@ import pytest
 from c3fs.api.messages import BlobRow, Claim, ClaimedBlobs, Digests
 from c3fs.core.access import Role
 from c3fs.core.digest import Digest
+from c3fs.errors import StoreUnavailableError
 from c3fs.registry.control import ControlDatabase
-from c3fs.server.gateway import Gateway
+from c3fs.registry.deposits import Deposits
+from c3fs.server.gateway import Claimed, Gateway
 from c3fs.server.objects import Objects
 from c3fs.server.presigned import Presigned
-from c3fs.server.signing import S3Puts
+from c3fs.server.signing import S3Puts, S3Signer
 from c3fs.server.stores import S3Gateways
 from c3fs.store.presign import Presigner
 from c3fs.store.s3bucket import Bucket as S3Bucket
 from c3fs.store.s3keys import BlobKey
+from c3fs.store.s3settings import S3Settings
 from c3fs.store.skew import ServerClock, utc_now
 from c3fs.store.transport import UrlTransport
 from tests.support.plane import PROJECT, Client, World, piece, register, world
@@ -51,6 +54,7 @@ class Bucket:
     objects: Objects
     inside: S3Bucket
     s3: httpx.AsyncClient
+    place: S3Settings
 
     async def missing(self, *claims: Claim, by: Client | None = None) -> dict[str, Any]:
         reply = await (by or self.world.admin).post("blobs/missing", ClaimedBlobs(list(claims)))
@@ -92,7 +96,7 @@ async def bucket(path: Path, *, compared: bool | None = True) -> AsyncGenerator[
     async with world(path, gateways=gateways) as made, httpx.AsyncClient(timeout=30) as s3:
         acme = settings.below("acme")
         transport = UrlTransport()
-        made_bucket = Bucket(made, Objects(Presigner(acme, utc_now), transport), S3Bucket(acme, 30), s3)
+        made_bucket = Bucket(made, Objects(Presigner(acme, utc_now), transport), S3Bucket(acme, 30), s3, acme)
         if compared is None:  # it would find out
             yield made_bucket
         else:
@@ -165,6 +169,43 @@ async def test_a_liar_who_confirms_in_between_is_found_too(tmp_path: Path) -> No
         refused = await made.world.admin.post("blobs/confirm", ClaimedBlobs([claim(lie, digest)]))
         assert (refused.status, refused.code) == (422, "blob_corrupt")
         assert await made.missing(claim(data)) == {}
+
+
+class Meddled(Objects):
+    """Whose liar has put and confirmed the lie again as soon as it has been removed."""
+
+    lie: bytes
+    deposits: Deposits
+
+    async def remove(self, digest: Digest, sha256: bytes) -> None:
+        await super().remove(digest, sha256)
+        await self.write(digest, sha256, self.lie)
+        lie = (digest, len(self.lie), sha256)
+        assert await self.deposits.confirm([lie], mark=await self.deposits.mark()) == {digest}
+
+
+async def test_a_liar_who_confirms_without_end_passes_for_nobody_else(tmp_path: Path) -> None:
+    async with bucket(tmp_path) as made:
+        data, lie = piece(1), piece(2)
+        digest = Digest.of(data)
+        await made.upload(lie, digest)
+        await made.objects.write(digest, sha(data), data)
+        presigner = Presigner(made.place, utc_now)
+        transport = UrlTransport()
+        objects = Meddled(presigner, transport)
+        objects.lie, objects.deposits = lie, made.world.plane.database.deposits("acme")
+        signer = S3Signer(presigner, S3Puts(True))
+        gateway = Presigned(objects, signer, objects.deposits, anyio.CapacityLimiter(1))
+        honest = Claimed(digest, len(data), sha(data))
+        # Not told that it is stored: what is stored under the digest is the lie.
+        assert await gateway.confirm([honest]) == [digest]
+        with pytest.raises(StoreUnavailableError):
+            await gateway.put(digest, data)
+        assert await objects.deposits.sha256_of([digest]) == {digest: sha(lie)}
+        # When the liar is tired the truth comes in.
+        assert await made.confirm(claim(data)) == []
+        assert await objects.deposits.sha256_of([digest]) == {digest: sha(data)}
+        await transport.aclose()
 
 
 async def test_a_reader_who_complains_has_the_lie_removed(tmp_path: Path) -> None:
@@ -244,7 +285,9 @@ async def test_a_clock_that_is_an_hour_off_changes_nothing(hours: int, tmp_path:
         return S3Gateways(settings, database, clock=ServerClock(settings.endpoint, local=wrong))
 
     async with world(tmp_path, gateways=gateways) as made, httpx.AsyncClient(timeout=30) as s3:
-        bucket = Bucket(made, Objects(Presigner(settings, utc_now), UrlTransport()), S3Bucket(settings, 30), s3)
+        bucket = Bucket(
+            made, Objects(Presigner(settings, utc_now), UrlTransport()), S3Bucket(settings, 30), s3, settings
+        )
         async with made.running():
             for _ in range(600):  # until S3 has been asked, which is another process
                 if (await made.admin.post("blobs/missing", ClaimedBlobs([claim(piece(1))]))).status == 200:

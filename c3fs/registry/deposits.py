@@ -59,9 +59,9 @@ class Deposits:
         """Forget the blobs that are there with this very SHA-256, and not what others have put instead meanwhile."""
         await calls.write_again(self._database, lambda connection: forget(connection, self._account, wrong))
 
-    async def unconfirmed(self, digests: Collection[Digest]) -> set[Digest]:
-        """Those of `digests` that are not there."""
-        return set(digests) - (await self.sha256_of(digests)).keys()
+    async def unconfirmed(self, blobs: Mapping[Digest, int]) -> set[Digest]:
+        """Those of `blobs` that are not there with that many bytes."""
+        return await calls.read(self._database, lambda connection: unconfirmed(connection, self._account, blobs))
 
     async def sha256_of(self, digests: Collection[Digest]) -> dict[Digest, bytes]:
         """Of those of `digests` that are there."""
@@ -82,6 +82,12 @@ def disputed(connection: Connection, account: str, claims: Sequence[Claim]) -> d
         for digest, size, sha256 in claims
         if digest in there and there[digest] != (size, sha256)
     }
+
+
+def unconfirmed(connection: Connection, account: str, blobs: Mapping[Digest, int]) -> set[Digest]:
+    """See Deposits."""
+    there = _rows(connection, account, blobs)
+    return {digest for digest, size in blobs.items() if digest not in there or there[digest][0] != size}
 
 
 def confirm(connection: Connection, account: str, claims: Sequence[Claim], mark: int) -> set[Digest]:

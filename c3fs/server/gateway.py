@@ -6,7 +6,7 @@ presigned   past it: S3, by presigned URLs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +46,8 @@ class Gateway(Protocol):
         """Where those are got from that are stored."""
         ...
 
-    async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
-        """Those of `digests` that no manifest may name, for they are not stored."""
+    async def unstored(self, blobs: Mapping[Digest, int]) -> set[Digest]:
+        """Those of `blobs` that no manifest may name, for they are not stored, or have not that many bytes."""
         ...
 
     async def get(self, digest: Digest) -> Buffer:

@@ -7,7 +7,7 @@ claimed. Where S3 does not compare, blobs are put through the control plane, whi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -75,8 +75,8 @@ class Presigned:
         stored = await self._deposits.sha256_of(digests)
         return [self._signer.get_url(digest, checksum) for digest, checksum in sorted(stored.items())]
 
-    async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._deposits.unconfirmed(digests)
+    async def unstored(self, blobs: Mapping[Digest, int]) -> set[Digest]:
+        return await self._deposits.unconfirmed(blobs)
 
     async def get(self, digest: Digest) -> Buffer:
         """For who cannot reach S3."""

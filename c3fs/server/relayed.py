@@ -6,7 +6,7 @@ the disk has made of it. What has rotted is found by whoever gets it, for reader
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 import anyio.to_thread
@@ -26,8 +26,8 @@ CALL_WITHIN: Final = 30.0
 class LocalStore(Store, Protocol):
     """A store that can tell what it has from digests alone, and lets go what has rotted."""
 
-    async def absent(self, digests: Collection[Digest]) -> set[Digest]:
-        """Those of `digests` that are not there."""
+    async def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        """Bytes in those of `digests` that are there."""
         ...
 
     async def remove_corrupt(self, digest: Digest) -> bool:
@@ -46,18 +46,19 @@ class Relayed:
         return f"Relayed({self._store!r})"
 
     async def missing(self, claims: Sequence[Claimed]) -> list[Slot]:
-        missing = await self._absent({claim.digest for claim in claims})
+        missing = await self.unstored({claim.digest: claim.size for claim in claims})
         return [own_slot(digest) for digest in sorted(missing)]
 
     async def confirm(self, claims: Sequence[Claimed]) -> list[Digest]:
-        return sorted(await self._absent({claim.digest for claim in claims}))
+        return sorted(await self.unstored({claim.digest: claim.size for claim in claims}))
 
     async def urls(self, digests: Collection[Digest]) -> list[BlobUrl]:
-        stored = set(digests) - await self._absent(digests)
+        stored = await self._sizes(digests)
         return [BlobUrl(str(digest), own_path(digest), OWN_SECONDS) for digest in sorted(stored)]
 
-    async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
-        return await self._absent(digests)
+    async def unstored(self, blobs: Mapping[Digest, int]) -> set[Digest]:
+        stored = await self._sizes(blobs.keys())
+        return {digest for digest, size in blobs.items() if stored.get(digest) != size}
 
     async def get(self, digest: Digest) -> Buffer:
         with bounded("a store's get", CALL_WITHIN):
@@ -74,6 +75,6 @@ class Relayed:
         with bounded("a store's look at a blob", CALL_WITHIN):
             return await self._store.remove_corrupt(digest)
 
-    async def _absent(self, digests: Collection[Digest]) -> set[Digest]:
+    async def _sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
         with bounded("a store's look for blobs", CALL_WITHIN):
-            return await self._store.absent(digests)
+            return await self._store.sizes(digests)

@@ -90,12 +90,13 @@ class DirectoryStore:
     async def missing(self, blobs: Mapping[Digest, Buffer]) -> set[Digest]:
         """See c3fs.store.base. Costs a stat a digest, 5 us, and an fsync of each directory they are found in. No blob
         is empty: an empty file is what a power cut has left of one, and counts as missing."""
-        return await self.absent(blobs.keys())
+        return blobs.keys() - (await self.sizes(blobs.keys())).keys()
 
-    async def absent(self, digests: Collection[Digest]) -> set[Digest]:
-        """As `missing`, for who has no bytes: the control plane, which is asked for others."""
+    async def sizes(self, digests: Collection[Digest]) -> dict[Digest, int]:
+        """Bytes in those of `digests` that are not missing. For who has no bytes of his own: the control plane, which
+        is asked for others."""
         asked = sorted(set(digests))
-        return await self._in_thread(lambda: self._missing(asked))
+        return await self._in_thread(lambda: self._sizes(asked))
 
     async def remove_corrupt(self, digest: Digest) -> bool:
         """Delete the blob if its bytes are not those that the digest names, and return whether it did. Nobody can put
@@ -170,22 +171,22 @@ class DirectoryStore:
         sync_directory(os.path.dirname(os.path.abspath(self._path)))
         os.makedirs(f"{self._path}/{_TMP}", exist_ok=True)
 
-    def _missing(self, digests: list[Digest]) -> set[Digest]:
-        missing: set[Digest] = set()
+    def _sizes(self, digests: list[Digest]) -> dict[Digest, int]:
+        found: dict[Digest, int] = {}
         with mapped(self._path):
             for first, group in groupby(digests, key=lambda digest: digest[0]):
-                missing |= self._missing_on(first, set(group))
-        return missing
+                found |= self._sizes_on(first, list(group))
+        return found
 
-    def _missing_on(self, first: int, digests: set[Digest]) -> set[Digest]:
+    def _sizes_on(self, first: int, digests: list[Digest]) -> dict[Digest, int]:
         try:
             with shelf_held(self._directory(first)) as shelf:
-                missing = {digest for digest in digests if not shelf.size(digest)}
-                if missing != digests:
+                found = {digest: size for digest in digests if (size := shelf.size(digest))}
+                if found:
                     shelf.sync()
-                return missing
+                return found
         except FileNotFoundError:
-            return digests
+            return {}
 
     def _shelf(self, prefix: int) -> Shelf:
         with mapped(self._path):

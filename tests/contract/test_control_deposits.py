@@ -26,11 +26,11 @@ async def test_what_is_confirmed_is_present(control: ControlDatabase) -> None:
     deposits = await start(control)
     many = make_claims(range(1300))
     assert await deposits.present(many) == set()
-    assert await deposits.unconfirmed(digests(range(1300))) == digests(range(1300))
+    assert await deposits.unconfirmed(dict(make_blobs(range(1300)))) == digests(range(1300))
     await confirm(deposits, many[100:])
     await confirm(deposits, many[100:])
     assert await deposits.present(many) == digests(range(100, 1300))
-    assert await deposits.unconfirmed(digests(range(1300))) == digests(range(100))
+    assert await deposits.unconfirmed(dict(make_blobs(range(1300)))) == digests(range(100))
     assert await deposits.disputed(many) == {}
     assert await deposits.sha256_of(digests([99, 100])) == {make_claim(100)[0]: make_claim(100)[2]}
     assert await deposits.confirm([], mark=0) == set()
@@ -137,7 +137,7 @@ async def test_what_was_confirmed_is_condemned_when_no_manifest_names_it(control
     with pytest.raises(SweptError):
         await registry.register(make_manifest("/datasets/a"), make_blobs([1]), mark=mark)
     await registry.settle(sweep)
-    assert await deposits.unconfirmed(digests([1])) == digests([1])
+    assert await deposits.unconfirmed(dict(make_blobs([1]))) == digests([1])
     mark = await registry.mark()
     await confirm(deposits, make_claims([1]))
     await registry.register(make_manifest("/datasets/a"), make_blobs([1]), mark=mark)

@@ -82,7 +82,7 @@ async def test_a_registration_and_the_sweep_of_what_was_confirmed(stage: Stage, 
         return (await stage.registry.condemn(digests([1]), 60)).condemned
 
     assert await stage.meet(registering, second, commits=commits) == (set() if commits else digests([1]))
-    assert await of.unconfirmed(digests([1])) == (set() if commits else digests([1]))
+    assert await of.unconfirmed(dict(make_blobs([1]))) == (set() if commits else digests([1]))
 
 
 async def test_a_sweep_and_the_registration_of_what_was_confirmed(stage: Stage, commits: bool) -> None:
@@ -93,7 +93,7 @@ async def test_a_sweep_and_the_registration_of_what_was_confirmed(stage: Stage, 
         return (await stage.registry.register(make_manifest("/datasets/a"), make_blobs([1]), mark=0)).created
 
     assert await stage.meet(condemning([1]), second, commits=commits) == ("SweptError" if commits else True)
-    assert await of.unconfirmed(digests([1])) == (digests([1]) if commits else set())
+    assert await of.unconfirmed(dict(make_blobs([1]))) == (digests([1]) if commits else set())
 
 
 # --- the queue -------------------------------------------------------------------------------------------

@@ -63,6 +63,20 @@ async def test_a_manifest_names_what_is_stored_or_is_refused(tmp_path: Path) -> 
         assert (await made.rival.post("manifests", register(REF, rows))).code == "blobs_not_stored"
 
 
+async def test_a_blob_has_the_size_that_it_has(tmp_path: Path) -> None:
+    """Bytes that are charged and given back by sizes that somebody made up would add up to anything."""
+    async with world(tmp_path) as made:
+        digest = await made.put_blob(piece(1))
+        for size in (1, 999, 1001, 4 << 20):
+            reply = await made.admin.post("manifests", register(REF, [BlobRow(str(digest), size)]))
+            assert (reply.status, reply.code) == (409, "blobs_not_stored")
+        # What a bad disk has left of it is missing, so whoever has it puts it again.
+        file_of(made, digest).write_bytes(piece(1)[:500])
+        assert len((await made.admin.post("blobs/missing", claimed(piece(1)))).json["missing"]) == 1
+        await made.put_blob(piece(1))
+        assert (await made.admin.post("manifests", register(REF, [BlobRow(str(digest), 1000)]))).json["charged"] == 1000
+
+
 @pytest.mark.parametrize(
     ("header", "status", "first", "end"),
     [

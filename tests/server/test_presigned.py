@@ -119,6 +119,8 @@ async def test_blobs_go_past_the_control_plane(tmp_path: Path) -> None:
         row = BlobRow(str(Digest.of(data)), len(data))
         assert (await made.world.admin.post("manifests", register(REF, [row]))).code == "blobs_not_stored"
         assert await made.confirm(claim(data)) == []
+        wrong = BlobRow(row.digest, 1)
+        assert (await made.world.admin.post("manifests", register(REF, [wrong]))).code == "blobs_not_stored"
         assert await made.confirm(claim(data)) == []
         assert await made.missing(claim(data)) == {}
         assert (await made.world.admin.post("manifests", register(REF, [row]))).status == 200

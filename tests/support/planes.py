@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Collection, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -50,7 +50,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Trusting(Relayed):
     """Takes every blob for stored."""
 
-    async def unstored(self, digests: Collection[Digest]) -> set[Digest]:
+    async def unstored(self, blobs: Mapping[Digest, int]) -> set[Digest]:
         return set()
 
 

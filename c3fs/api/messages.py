@@ -29,6 +29,11 @@ WAIT_MAX: Final = 20.0
 
 BlobSize = Annotated[int, msgspec.Meta(ge=1, le=BLOB_MAX)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""What databases keep."""
+Attempt = Annotated[str, msgspec.Meta(min_length=16, max_length=64, pattern=r"^[0-9a-z]+\Z")]
+CONSUMED_MAX: Final = 1000
+"""Trees one job may consume: each is looked up while others wait."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]
 JobId = Annotated[str, msgspec.Meta(pattern=r"^job_[0-9]{1,15}_[0-9a-z]{6}\Z")]
 RefText = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -73,7 +78,7 @@ class NewJob(Message, frozen=True):
     project: Name
     name: Annotated[str, msgspec.Meta(max_length=256)]
     spec: Annotated[str, msgspec.Meta(max_length=1 << 20)]
-    inputs: tuple[str, ...] = ()
+    inputs: Annotated[tuple[str, ...], msgspec.Meta(max_length=CONSUMED_MAX)] = ()
     source: str | None = None
 
 
@@ -99,15 +104,15 @@ class JobRecord(Answer, frozen=True):
 class Move(Message, frozen=True):
     state: JobState
     reason: Reason | None = None
-    exit_code: int | None = None
+    exit_code: Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)] | None = None
 
 
 class Take(Message, frozen=True):
     """`agent` is a name for people. `attempt` makes the request repeatable: the same one gets the same job. Waits up to
     `wait` seconds for a job."""
 
-    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    attempt: Annotated[str, msgspec.Meta(min_length=16, max_length=64, pattern=r"^[0-9a-z]+\Z")]
+    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+    attempt: Attempt
     wait: Annotated[float, msgspec.Meta(ge=0, le=WAIT_MAX)] = 0
 
 
@@ -120,7 +125,7 @@ class Lease(Answer, frozen=True):
 
 
 class Renew(Message, frozen=True):
-    attempt: str
+    attempt: Attempt
 
 
 class Renewed(Answer, frozen=True):
@@ -152,8 +157,8 @@ class Register(Message, frozen=True):
 
     manifest: Manifest
     blobs: list[BlobRow]
-    mark: Annotated[int, msgspec.Meta(ge=0)]
-    onto: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    mark: Number
+    onto: Number | None = None
 
 
 class Registered(Answer, frozen=True):
@@ -195,7 +200,7 @@ class BalanceAnswer(Answer, frozen=True):
 
 
 class Quota(Message, frozen=True):
-    quota: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+    quota: Number
 
 
 # --- blobs -------------------------------------------------------------------------------------------------
@@ -205,7 +210,7 @@ class Claim(Message, frozen=True):
     """A blob that the sender has, with both digests of its bytes."""
 
     digest: Hex
-    size: Annotated[int, msgspec.Meta(ge=0, le=BLOB_MAX)]
+    size: BlobSize
     sha256: Hex
 
 

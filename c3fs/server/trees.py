@@ -104,7 +104,8 @@ async def usage(call: Call[Parameters, Refs]) -> UsageAnswer:
 
 
 def _frozen(body: Refs) -> list[Ref]:
-    refs = [read_ref(text) for text in body.refs]
+    # Each once: every one costs a look in the database.
+    refs = list(dict.fromkeys(map(read_ref, body.refs)))
     for ref in refs:
         if not ref.frozen:
             raise InvalidRefError(str(ref), "only a frozen ref names the same tree for ever")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import anyio.lowlevel
 import httpx
+import msgspec
 import pytest
 
-from c3fs.api.messages import BATCH_MAX, VERSION, Digests
+from c3fs.api.messages import BATCH_MAX, CONSUMED_MAX, VERSION, Digests, Refs, Take
 from c3fs.core.span import BLOB_MAX
 from c3fs.registry.control import ControlDatabase
-from tests.support.plane import PROJECT, job_id, new_job, world
+from tests.support.plane import PROJECT, job_id, new_job, piece, register, world
 
 
 async def test_a_stranger_is_told_to_bring_a_key(tmp_path: Path) -> None:
@@ -57,6 +58,11 @@ async def test_what_is_not_in_the_table_is_not_there(tmp_path: Path) -> None:
         ("keys", b'{"label": "\\u0000"}'),
         ("keys", b'{"seconds": -1}'),
         ("keys", b'{"kind": "god"}'),
+        ("jobs/job_1_abc123/state", b'{"state": "RUNNING", "exit_code": 99999999999999999999}'),
+        ("jobs/job_1_abc123/lease", b'{"attempt": "\\u0000123456789abcdef"}'),
+        ("blobs/missing", b'{"blobs": [{"digest": "%b", "size": 0, "sha256": "%b"}]}' % (b"0" * 64, b"0" * 64)),
+        ("manifests", msgspec.json.encode(register("/datasets/x", [], mark=1 << 63))),
+        ("jobs", msgspec.json.encode(new_job(1, inputs=("/datasets/x/@v1",) * (CONSUMED_MAX + 1)))),
     ],
 )
 async def test_bodies_of_the_wrong_form_are_refused(path: str, body: bytes, tmp_path: Path) -> None:
@@ -64,6 +70,16 @@ async def test_bodies_of_the_wrong_form_are_refused(path: str, body: bytes, tmp_
         reply = await made.admin.ask("POST", path, body)
         assert reply.status == 422, reply.body
         assert reply.code in ("invalid_request", "invalid_ref")
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\x1b[2J", "\x9b2J", "x" * 201])
+async def test_an_agents_name_is_one_printable_line(name: str, tmp_path: Path) -> None:
+    """It is kept, and shown to people."""
+    async with world(tmp_path) as made:
+        agent = await made.agent()
+        reply = await agent.post("queue/take", Take(name, "0123456789abcdef"))
+        assert (reply.status, reply.code) == (422, "invalid_request")
+        assert (await agent.post("queue/take", Take("größte Maschine", "0123456789abcdef"))).status == 204
 
 
 async def test_parameters_of_the_wrong_form_are_refused(tmp_path: Path) -> None:
@@ -86,6 +102,14 @@ async def test_parameters_of_the_wrong_form_are_refused(tmp_path: Path) -> None:
         ):
             reply = await made.admin.get(path)
             assert (reply.status, path) == (422, path)
+
+
+async def test_a_ref_that_is_said_twice_is_removed_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        await made.publish("/projects/demo/data/set", piece(1))
+        refs = Refs(["/projects/demo/data/set/@v1"] * 3)
+        assert (await made.admin.post("usage", refs)).json == {"stored": 1000, "unique": 1000}
+        assert (await made.admin.post("removals", refs)).json == {"bytes": 1000}
 
 
 class Endless(httpx.AsyncByteStream):

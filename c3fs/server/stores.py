@@ -86,7 +86,6 @@ class S3Gateways:
         self._puts = puts or S3Puts()
         self._clock = clock or ServerClock(settings.endpoint)
         self._transport = UrlTransport()
-        self._settled_at_once = anyio.CapacityLimiter(SETTLED_AT_ONCE)
         self._known: dict[str, Gateway] = {}
 
     def __repr__(self) -> str:
@@ -104,7 +103,7 @@ class S3Gateways:
             Objects(presigner, self._transport),
             S3Signer(presigner, self._puts),
             self._database.deposits(account),
-            self._settled_at_once,
+            anyio.CapacityLimiter(SETTLED_AT_ONCE),
         )
 
     async def run(self) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from c3fs.api.messages import BlobRow, Claim, ClaimedBlobs, Digests
 from c3fs.core.access import Role
-from c3fs.core.digest import Digest
+from c3fs.core.digest import Buffer, Digest
 from c3fs.errors import StoreUnavailableError
 from c3fs.registry.control import ControlDatabase
 from c3fs.registry.deposits import Deposits
@@ -226,6 +226,32 @@ async def test_a_reader_who_complains_has_the_lie_removed(tmp_path: Path) -> Non
         await made.upload(data)
         assert (await reader.post(f"blobs/{digest}/complaint")).json == {"removed": False}
         assert await made.download(digest, by=reader) == data
+
+
+class Damaging(Objects):
+    """On whose way bytes are damaged, the first time."""
+
+    reads = 0
+
+    async def read(self, digest: Digest, sha256: bytes) -> Buffer:
+        self.reads += 1
+        data = bytes(await super().read(digest, sha256))
+        return data if self.reads > 1 else bytes([data[0] ^ 1]) + data[1:]
+
+
+async def test_a_good_blob_stays_when_it_is_damaged_on_its_way(tmp_path: Path) -> None:
+    async with bucket(tmp_path) as made:
+        data = piece(1)
+        digest = Digest.of(data)
+        await made.upload(data)
+        presigner, transport = Presigner(made.place, utc_now), UrlTransport()
+        objects, deposits = Damaging(presigner, transport), made.world.plane.database.deposits("acme")
+        gateway = Presigned(objects, S3Signer(presigner, S3Puts(True)), deposits, anyio.CapacityLimiter(1))
+        assert not await gateway.complaint(digest)
+        assert objects.reads == 2
+        assert await made.missing(claim(data)) == {}
+        assert await made.objects.have([(digest, len(data), sha(data))]) == [True]
+        await transport.aclose()
 
 
 async def test_what_has_gone_or_rotted_in_s3_can_be_put_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
@@ -36,11 +37,13 @@ ROLES: Final = {role.word: role for role in Role}
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person, or a program that acts for one. `roles` by project."""
+    """A person, or a program that acts for one. `roles` by project; `expires` is when the key does by which they came:
+    what it makes must not outlive it."""
 
     account: str
     name: str
     roles: Mapping[str, Role]
+    expires: datetime | None = None
 
     def role(self, project: str | None) -> int:
         """In a project, or (None) in what belongs to the account; 0 is none."""

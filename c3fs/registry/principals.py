@@ -40,7 +40,8 @@ def _owner(connection: Connection, sha256: bytes, now: datetime) -> User | Agent
         return None
     if key.kind == "agent":
         return Agent(key.account, key.id)
-    return User(key.account, key.user, {row.project: ROLES[row.role] for row in rows if row.project is not None})
+    roles = {row.project: ROLES[row.role] for row in rows if row.project is not None}
+    return User(key.account, key.user, roles, key.expires)
 
 
 def _job(connection: Connection, sha256: bytes) -> JobToken | None:

@@ -91,7 +91,8 @@ async def list_keys(call: Call[Parameters, NoBody]) -> list[KeyRecord]:
 
 
 async def add_key(call: Call[Parameters, NewKey]) -> MadeKey:
-    """Make a key; it is shown this one time. For others, and for agents, only an admin does."""
+    """Make a key; it is shown this one time. For others, and for agents, only an admin does. It is good for no longer
+    than the key by which it was asked for."""
     new = call.body
     user = call.user.name if new.user is None else new.user
     if new.kind not in KINDS:
@@ -100,8 +101,11 @@ async def add_key(call: Call[Parameters, NewKey]) -> MadeKey:
         raise InvalidRequestError("the label is not printable")
     if not call.user.is_admin and (user != call.user.name or new.kind != "user"):
         raise ForbiddenError("make keys for others")
-    access = call.plane.database.access
-    facts, secret = await access.add_key(call.account, user, new.kind, new.label, new.seconds)
+    database, seconds = call.plane.database, new.seconds
+    if call.user.expires is not None:
+        left = (call.user.expires - database.now()).total_seconds()
+        seconds = left if seconds is None else min(seconds, left)
+    facts, secret = await database.access.add_key(call.account, user, new.kind, new.label, seconds)
     return MadeKey(secret, _key_record(facts))
 
 

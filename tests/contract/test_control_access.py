@@ -115,7 +115,7 @@ async def test_a_key_is_good_until_it_expires(control: ControlDatabase, clock: S
     await control.access.add_user(ACCOUNT, "ann")
     facts, key = await control.access.add_key(ACCOUNT, "ann", seconds=60.5)
     clock.advance(60.4)
-    assert await control.access.authenticate(key) == User(ACCOUNT, "ann", {})
+    assert await control.access.authenticate(key) == User(ACCOUNT, "ann", {}, facts.expires)
     clock.advance(0.1)
     assert facts.expires == clock()
     assert await control.access.authenticate(key) is None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import pytest
 
-from c3fs.api.accounts import NewKey, NewRole, NewUser
+from c3fs.api.accounts import MadeKey, NewKey, NewRole, NewUser
 from c3fs.api.messages import (
     BlobRow,
     Claim,
@@ -281,6 +282,18 @@ async def test_a_revoked_key_and_a_role_taken_away_are_good_for_nothing_at_once(
         keys = (await reader.get("keys")).json
         assert (await reader.ask("DELETE", f"keys/{keys[0]['id']}")).status == 204
         assert (await reader.get("me")).status == 401
+
+
+async def test_a_key_that_expires_makes_none_that_outlives_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as made:
+        short, secret = await made.plane.database.access.add_key("acme", "boss", seconds=60)
+        thief = made.nobody(secret)
+        for new, longest in ((NewKey(), True), (NewKey(kind="agent"), True), (NewKey(seconds=1), False)):
+            record = (await thief.post("keys", new)).as_(MadeKey).record
+            assert short.expires is not None
+            assert record.expires is not None
+            assert (abs(record.expires - short.expires) < timedelta(seconds=5)) == longest
+            assert record.expires < short.expires + timedelta(seconds=5)
 
 
 async def test_users_make_keys_for_themselves_alone(tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--certificate", type=click.Path(exists=True), metavar="FILE", help="PEM; with --key: serve in TLS.")
 @click.option("--key", type=click.Path(exists=True), metavar="FILE", help="PEM: the certificate's private key.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes.")
-@click.option("--rate", default=500.0, show_default=True, type=click.FloatRange(1), help="Requests a second for a key.")
+@click.option(
+    "--rate", default=500.0, show_default=True, type=click.FloatRange(1), help="Requests a second for a user."
+)
 @click.option("--quiet", is_flag=True, help="Log no requests.")
 def serve(
     db: str,

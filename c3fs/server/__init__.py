@@ -53,7 +53,7 @@ Threats, and what meets them
     an agent's key is stolen             takes jobs, whose tokens see what those jobs see; reads and writes nothing else
     uploads wrong bytes                  above
     sends without end, or slowly         bounds on size while it arrives, and on time
-    asks without end                     a bucket per key; 429 with the seconds to wait
+    asks without end                     a bucket per user, agent and job; 429 with the seconds to wait
     breaks something                     500 with an id; the traceback is in the log alone
 
 Concurrency: one event loop a process and any number of processes; what they share is the database and the store. News

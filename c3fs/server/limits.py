@@ -1,4 +1,4 @@
-"""How many requests a key, or an address without one, may make: token buckets.
+"""How many requests a user, an agent, a job, or an address without a key may make: token buckets.
 
 A bucket holds `burst` tokens at the most and gets `rate` a second; a request takes one, and is refused when there is
 none. The buckets of those who have been quiet for long are full, and are forgotten: that changes nothing.
@@ -18,7 +18,7 @@ from typing import Final
 from c3fs.errors import RateLimitedError
 
 RATE: Final = 500.0
-"""Requests a second for one key: ten times what a publishing agent or a mount makes."""
+"""Requests a second for all keys of one user: ten times what a publishing agent or a mount makes."""
 BURST: Final = 1000.0
 STRANGERS_RATE: Final = 5.0
 """Requests a second without a valid key from one address: health checks, and typing a key wrong."""
@@ -57,10 +57,6 @@ class Limit:
         if bucket.tokens < 1:
             raise RateLimitedError((1 - bucket.tokens) / self._rate)
 
-    def knows(self, who: Hashable) -> bool:
-        """Whether somebody of that name has taken a token lately."""
-        return who in self._buckets
-
     def _fill(self, who: Hashable) -> _Bucket:
         now = self._clock()
         bucket = self._buckets.setdefault(who, _Bucket(self._burst, now))
@@ -70,3 +66,25 @@ class Limit:
         if len(self._buckets) > BUCKETS_MAX:
             self._buckets.popitem(last=False)
         return bucket
+
+
+class Lately:
+    """Who has been here lately: BUCKETS_MAX of them. All calls from one event loop."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, None] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<Lately {len(self._known)}>"
+
+    def __contains__(self, who: Hashable) -> bool:
+        return who in self._known
+
+    def add(self, who: Hashable) -> None:
+        self._known[who] = None
+        self._known.move_to_end(who)
+        if len(self._known) > BUCKETS_MAX:
+            self._known.popitem(last=False)
+
+    def discard(self, who: Hashable) -> None:
+        self._known.pop(who, None)

@@ -14,7 +14,7 @@ from c3fs.errors import C3Error
 from c3fs.registry.base import Job
 from c3fs.registry.control import ControlDatabase
 from c3fs.server.gateway import Gateway
-from c3fs.server.limits import BURST, RATE, STRANGERS_BURST, STRANGERS_RATE, Limit
+from c3fs.server.limits import BURST, RATE, STRANGERS_BURST, STRANGERS_RATE, Lately, Limit
 from c3fs.server.news import News
 
 EXPIRE_EVERY: Final = 5.0
@@ -34,12 +34,13 @@ def _stranger_limit() -> Limit:
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
     """`gateway` gives the blobs of an account; `tend` looks after the place where they are, while the control plane
-    runs. All calls from one event loop."""
+    runs. `known` are the digests of keys that were good lately. All calls from one event loop."""
 
     database: ControlDatabase
     gateway: Callable[[str], Gateway]
     keys: Limit = field(default_factory=_key_limit)
     strangers: Limit = field(default_factory=_stranger_limit)
+    known: Lately = field(default_factory=Lately)
     news: News = field(default_factory=News)
     tend: Callable[[], Coroutine[Any, Any, None]] = anyio.lowlevel.checkpoint
 

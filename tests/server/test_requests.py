@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -157,8 +158,22 @@ async def test_whoever_asks_too_much_waits(tmp_path: Path) -> None:
         if reply.status == 429:
             assert reply.code == "rate_limited"
             assert int(reply.headers["retry-after"]) >= 1
-        # A bucket for each key.
+        # A bucket for each user, and none for a further key.
         assert (await made.rival.get("me")).status == 200
+        _, more = await made.plane.database.access.add_key("acme", "boss")
+        assert (await made.nobody(more).get("me")).status == 429
+
+
+async def test_a_key_that_is_revoked_is_a_strangers(tmp_path: Path) -> None:
+    async with world(tmp_path, rate=3) as made:
+        access = made.plane.database.access
+        facts, key = await access.add_key("acme", "boss")
+        digest = hashlib.sha256(key.encode()).digest()
+        assert (await made.nobody(key).get("me")).status == 200
+        assert digest in made.plane.known
+        await access.revoke("acme", facts.id)
+        assert (await made.nobody(key).get("me")).status == 401
+        assert digest not in made.plane.known
 
 
 async def test_who_guesses_keys_shuts_nobody_else_out(tmp_path: Path) -> None:

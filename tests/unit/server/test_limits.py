@@ -6,7 +6,7 @@ import pytest
 
 from c3fs.errors import RateLimitedError
 from c3fs.server import limits
-from c3fs.server.limits import Limit
+from c3fs.server.limits import Lately, Limit
 
 
 class Clock:
@@ -58,7 +58,11 @@ def test_looking_takes_nothing(clock: Clock) -> None:
 def test_the_quietest_are_forgotten(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BUCKETS_MAX", 2)
     limit = Limit(1.0, 5.0, clock=clock)
+    lately = Lately()
     for who in ("ann", "ben", "ann", "cat"):
         limit.take(who)
-    assert [limit.knows(who) for who in ("ann", "ben", "cat")] == [True, False, True]
+        lately.add(who)
     assert "2 buckets" in repr(limit)
+    assert [who in lately for who in ("ann", "ben", "cat")] == [True, False, True]
+    lately.discard("ann")
+    assert "ann" not in lately

@@ -21,7 +21,8 @@ from tests.support.programs import TIMEOUT, Home, Result, eventually, own_home, 
 pytestmark = pytest.mark.mounts
 
 RUNNER_MOMENTS = [name for name, moment in MOMENTS.items() if moment.killed == "runner"]
-STORED = ("registered", "before clearing up", "cleared up", "before the final state")
+SCRIPT_ENDED = RUNNER_MOMENTS.index("script ended")
+REGISTERED = RUNNER_MOMENTS.index("registered")
 LOST = "c3: FAILED (AGENT_LOST): the agent died; "
 SCRIPT = "cat /data/first/artifacts/x; (setsid nohup sleep 3000 &); echo begun; echo y > $C3_ARTIFACTS_DIR/y\n"
 
@@ -55,16 +56,18 @@ class Stage:
         eventually("the runner is killed", lambda: not runners_of(job_id))
         return job_id
 
+    def jobs(self) -> dict[str, dict[str, object]]:
+        """By `c3 squeue`, which looks for lost jobs first; the newest comes first."""
+        return {job["job_id"]: job for job in self.home.c3("squeue", "-n100", "--json").json}
+
     def newest(self) -> dict[str, object]:
-        """By `c3 squeue`, which looks for lost jobs first."""
-        found: dict[str, object] = self.home.c3("squeue", "-n1", "--json").json[0]
-        return found
+        return next(iter(self.jobs().values()))
 
     def directories(self) -> set[str]:
         return set(os.listdir(self.home.root / "home" / "jobs"))
 
     def log(self, job_id: str) -> list[str]:
-        return (self.home.root / "home" / "jobs" / job_id / "log").read_text().splitlines()
+        return self.home.log(job_id).splitlines()
 
     def assert_nothing_is_left(self, job_id: str) -> None:
         assert not processes_of(job_id)
@@ -79,21 +82,30 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(home)
 
 
-@pytest.mark.parametrize("moment", [moment for moment in RUNNER_MOMENTS if moment != "final state"])
-def test_a_killed_runner(stage: Stage, moment: str) -> None:
-    job_id = stage.deploy_killed(moment)
-    job = stage.newest()
-    assert (job["job_id"], job["status"], job["reason"]) == (job_id, "FAILED", "AGENT_LOST")
-    stage.assert_nothing_is_left(job_id)
-    *_, last = stage.log(job_id)
-    stored = f"its artifacts were stored before, at /jobs/{job_id}"
-    said = stored if moment in STORED else "it stored no artifacts"
-    assert last == f"{LOST}{said}; the working directory is removed"
-    shown = stage.home.c3("data", "ls", f"/jobs/{job_id}/artifacts", code=0 if moment in STORED else 3)
-    assert shown.out == ("y\n" if moment in STORED else "")
-    before = stage.log(job_id)
-    assert stage.newest() == job
-    assert stage.log(job_id) == before
+@pytest.mark.parametrize(
+    ("moments", "stored"),
+    [
+        (RUNNER_MOMENTS[:SCRIPT_ENDED], False),
+        (RUNNER_MOMENTS[SCRIPT_ENDED:REGISTERED], False),
+        (RUNNER_MOMENTS[REGISTERED:-1], True),
+    ],
+    ids=["before its script ends", "until the artifacts are stored", "from then on"],
+)
+def test_a_killed_runner(stage: Stage, subtests: pytest.Subtests, moments: list[str], stored: bool) -> None:
+    """Each job is found by the next deploy, the last one by squeue."""
+    ids = {moment: stage.deploy_killed(moment) for moment in moments}
+    jobs = stage.jobs()
+    logs = {job_id: stage.log(job_id) for job_id in ids.values()}
+    for moment, job_id in ids.items():
+        with subtests.test(moment=moment):
+            assert (jobs[job_id]["status"], jobs[job_id]["reason"]) == ("FAILED", "AGENT_LOST")
+            stage.assert_nothing_is_left(job_id)
+            said = f"its artifacts were stored before, at /jobs/{job_id}" if stored else "it stored no artifacts"
+            assert logs[job_id][-1] == f"{LOST}{said}; the working directory is removed"
+            shown = stage.home.c3("data", "ls", f"/jobs/{job_id}/artifacts", code=0 if stored else 3)
+            assert shown.out == ("y\n" if stored else "")
+    assert stage.jobs() == jobs
+    assert {job_id: stage.log(job_id) for job_id in ids.values()} == logs
 
 
 def test_a_runner_that_is_killed_when_all_is_done(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from tests.support.programs import BIN, TIMEOUT, Home, Result, eventually, own_h
 
 pytestmark = pytest.mark.namespaces
 
-DAEMON = "sleep 31415926"
+DAEMON = f"sleep 3141592{os.getpid()}"  # other runs of the tests have theirs
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def start(home: Home, name: str, script: str, started: str) -> str:
     """A job whose log has come to the line `started`."""
     folder = home.project(name, "script: run.sh\noutput: [out]\n", script)
     job = home.c3("deploy", cwd=folder).out.strip()
-    eventually("the script runs", lambda: started in home.c3("logs", job).out)
+    eventually("the script runs", lambda: started in home.log(job))
     return job
 
 
@@ -80,7 +80,7 @@ def test_an_agent_that_dies_is_not_waited_for(home: Home) -> None:
     job = start(home, "lost", "trap '' TERM; echo runs; while :; do sleep 0.1; done", "runs\n")
     command = [os.path.join(BIN, "c3"), "cancel", job]
     with subprocess.Popen(command, env=home.env, cwd=home.root, stdout=subprocess.PIPE, text=True) as cancel:
-        eventually("the agent knows", lambda: "somebody asked" in home.c3("logs", job).out)
+        eventually("the agent knows", lambda: "somebody asked" in home.log(job))
         os.kill(runner_of(job), signal.SIGKILL)
         out, _ = cancel.communicate(timeout=TIMEOUT)
     assert (out, cancel.returncode) == (f"{job} FAILED (AGENT_LOST)\n", 4)

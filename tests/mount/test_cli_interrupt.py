@@ -144,13 +144,28 @@ def test_when_nobody_reads_our_output(home: Home) -> None:
     with start(FOLLOW, home, folder) as following:
         assert following.stdout is not None
         job_id = following.stdout.readline().strip()
-        eventually("the script has written more than fits", lambda: "begun" in home.c3("logs", "-n1", job_id).out)
+        eventually("the script has written more than fits", lambda: "begun" in home.log(job_id))
         following.send_signal(signal.SIGINT)
         assert following.stderr is not None
         assert "Ctrl-C again cancels it" in following.stderr.readline()
         following.send_signal(signal.SIGINT)
         assert "asked for the end" in following.stderr.readline()
         eventually("it is canceled", lambda: state(home, job_id) == "CANCELED")
+        following.send_signal(signal.SIGINT)
+        assert following.wait(TIMEOUT) == 130
+
+
+def test_when_nobody_reads_what_a_job_that_ended_has_said(home: Home) -> None:
+    folder = home.project("unread", "script: run.sh\n", "seq 100000\n")
+    with start(FOLLOW, home, folder) as following:
+        assert following.stdout is not None
+        job_id = following.stdout.readline().strip()
+        eventually("it has ended", lambda: state(home, job_id) == "SUCCEEDED")
+        following.send_signal(signal.SIGINT)
+        assert following.stderr is not None
+        assert "Ctrl-C again cancels it" in following.stderr.readline()
+        following.send_signal(signal.SIGINT)
+        assert following.stderr.readline().startswith(f"c3: {job_id} has ended; Ctrl-C again does not wait")
         following.send_signal(signal.SIGINT)
         assert following.wait(TIMEOUT) == 130
 

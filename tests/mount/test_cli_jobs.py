@@ -136,7 +136,7 @@ def test_a_killed_agent_leaves_nothing_and_the_job_is_found_lost(home: Home) -> 
     spec = f"script: run.sh\ndatasets:\n  - ref: /jobs/{first}\n    mount: /data/prev\n"
     folder = home.project("second", spec, "cat /data/prev/artifacts/x; echo begun; sleep 600\n")
     job_id = home.c3("deploy", cwd=folder).out.strip()
-    eventually("the script runs", lambda: "begun" in home.c3("logs", job_id).out)
+    eventually("the script runs", lambda: "begun" in home.log(job_id))
     assert processes_with(job_id)
     os.kill(runner_of(job_id), signal.SIGKILL)
     eventually("all of the job's processes are gone", lambda: not processes_with(job_id))
@@ -169,7 +169,7 @@ def test_who_follows_a_job_hears_that_its_agent_died(home: Home) -> None:
 def test_a_terminated_agent_cancels_its_job(home: Home) -> None:
     folder = home.project("canceled", "script: run.sh\n", "echo begun; sleep 600\n")
     job_id = home.c3("deploy", cwd=folder).out.strip()
-    eventually("the script runs", lambda: "begun" in home.c3("logs", job_id).out)
+    eventually("the script runs", lambda: "begun" in home.log(job_id))
     os.kill(runner_of(job_id), signal.SIGTERM)
     eventually("the job ends", lambda: only(home)["status"] == "CANCELED")
 

@@ -94,6 +94,13 @@ class Home:
         folder = self.project(name, f"script: run.sh\n{spec}", script)
         return self.c3("deploy", "-f", cwd=folder).out.split()[0]
 
+    def log(self, job_id: str) -> str:
+        """What the job of this machine has logged so far."""
+        try:
+            return (self.root / "home" / "jobs" / job_id / "log").read_text()
+        except FileNotFoundError:
+            return ""
+
     def mountpoint(self, name: str = "mnt") -> Path:
         path = self.root / name
         path.mkdir(exist_ok=True)
@@ -113,11 +120,15 @@ def own_home(root: Path) -> Iterator[Home]:
 
 
 def eventually(what: str, holds: Callable[[], bool], within: float = 20.0) -> None:
-    """Wait, bounded, for what another process does."""
+    """Wait, bounded, for what another process does. Who asks with a program leaves that process half of the time."""
     deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.02)
+    while True:
+        asked = time.monotonic()
+        if holds():
+            return
+        now = time.monotonic()
+        assert now < deadline, f"not within {within:g} s: {what}"
+        time.sleep(max(0.02, min(now - asked, 1.0)))
 
 
 def processes_of(job_id: str) -> list[int]:

@@ -44,11 +44,14 @@ async def leave_on(received: AsyncIterator[int], registry: Registry, job: Job, s
     else:
         try:
             await registry.request_cancel(job.id)
-        except IllegalTransitionError:
-            await trio.sleep_forever()  # it has ended, and whoever follows it is about to see that
-        tell(f"asked for the end of {job.id}; Ctrl-C again does not wait for it")
+        except IllegalTransitionError:  # whoever follows it sees that, unless nobody reads our output
+            became = "has ended"
+            tell(f"{job.id} {became}; Ctrl-C again does not wait for the rest of its log")
+        else:
+            became = "has been asked to end"
+            tell(f"asked for the end of {job.id}; Ctrl-C again does not wait for it")
         await anext(received)
-        tell(f"detached; {job.id} has been asked to end: {again}")
+        tell(f"detached; {job.id} {became}: {again}")
     scope.cancel()
 
 

@@ -142,7 +142,8 @@ def remove_tree(path: str) -> None:
     try:
         shutil.rmtree(path)
     except PermissionError:
-        for directory, _, _ in os.walk(path):  # one without the write bit keeps what is in it
+        os.chmod(path, 0o700)  # one without the write bit keeps what is in it
+        for directory, _, _ in os.walk(path):
             for entry in (entry for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)):
                 os.chmod(entry.path, 0o700)
         shutil.rmtree(path)

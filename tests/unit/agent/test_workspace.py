@@ -96,6 +96,7 @@ with tempfile.TemporaryDirectory() as base:
         open(f"{workspace.workdir}/{name}/in/file", "w").close()
         os.chmod(f"{workspace.workdir}/{name}/in", mode)
         os.chmod(f"{workspace.workdir}/{name}", mode)
+    os.chmod(workspace.workdir, 0o500)
     trio.run(workspace.remove_workdir)
     assert os.listdir(workspace.directory).count("work") == 0, open(workspace.log_path).read()
 """

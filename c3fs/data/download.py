@@ -3,8 +3,8 @@
 Nothing outside the destination is ever written: every directory is held open by descriptor, every name is one
 component checked by the decoder, and nothing on the way is opened through a symlink (O_NOFOLLOW, dir_fd), whoever
 plants one while we run. A file appears under its name only when it is whole: temporary name, then rename.
-A file that is there already with the size and time the tree says is left alone. What a copy that was killed left
-half-written goes when the next one comes by (c3fs.data.partial).
+A file that is there already with the size and time the tree says is left alone, but for its mode. What a copy that
+was killed left half-written goes when the next one comes by (c3fs.data.partial).
 """
 
 from __future__ import annotations
@@ -153,9 +153,9 @@ class Download:
         self._progress(self.done)
 
     def _symlink(self, entry: Symlink, parent: int, name: bytes) -> bool:
-        with suppress(OSError):  # also EBADF of a directory that is not there
-            if os.readlink(name, dir_fd=parent) == entry.target:
-                return False
+        there = _there(parent, name)
+        if there is not None and stat.S_ISLNK(there.st_mode) and os.readlink(name, dir_fd=parent) == entry.target:
+            return False
         if self._dry_run:
             return True
         temporary = temporary_name()
@@ -170,7 +170,10 @@ class Download:
 
     async def _file(self, found: Found, entry: File | LongFile, parent: int, name: bytes, path: bytes) -> bool:
         with _explained(path):
-            if not self._force and _is_intact(entry, parent, name):
+            there = _there(parent, name)
+            if there is not None and not self._force and _is_intact(entry, there):
+                if not self._dry_run:
+                    _give_mode(entry.mode & 0o777, parent, name)
                 return False
             if self._dry_run:
                 self.done.bytes += entry.size
@@ -215,14 +218,31 @@ def _write(descriptor: int, data: bytes | bytearray | memoryview, offset: int) -
         offset += written
 
 
-def _is_intact(entry: File | LongFile, parent: int, name: bytes) -> bool:
+def _there(parent: int, name: bytes) -> os.stat_result | None:
+    """What has the name now. Raises OSError, and IsADirectoryError, since nothing replaces a directory."""
     if parent == _ABSENT:
-        return False
+        return None
     try:
         there = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
-        return False
+        return None
+    if stat.S_ISDIR(there.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return there
+
+
+def _is_intact(entry: File | LongFile, there: os.stat_result) -> bool:
     return stat.S_ISREG(there.st_mode) and there.st_size == entry.size and there.st_mtime_ns == entry.mtime_ns
+
+
+def _give_mode(mode: int, parent: int, name: bytes) -> None:
+    """To what has the name, and to nothing that a symlink planted there leads to."""
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            os.chmod(f"/proc/self/fd/{descriptor}", mode)
+    finally:
+        os.close(descriptor)
 
 
 class _explained:

@@ -84,6 +84,31 @@ async def test_a_second_run_copies_nothing_and_repairs_what_changed(tmp_path: Pa
     assert forced.intact == 1  # the symlink, which says all it is
 
 
+async def test_a_mode_alone_is_given_back_without_copying(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    await download(SOURCE, target)
+    (target / "large").chmod(0o4600)
+    before = os.stat(target / "large")
+    would = await download(SOURCE, target, dry_run=True)
+    assert os.stat(target / "large") == before
+    did = await download(SOURCE, target)
+    assert would == did
+    assert (did.files, did.bytes, did.intact) == (0, 0, 5)
+    after = os.stat(target / "large")
+    assert (stat.S_IMODE(after.st_mode), after.st_ino) == (0o644, before.st_ino)
+
+
+@pytest.mark.parametrize("name", ["large", "link"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_directory_that_has_the_name_is_refused_at_once(tmp_path: Path, name: str, dry_run: bool) -> None:
+    target = tmp_path / "out"
+    (target / name).mkdir(parents=True)
+    async with downloading(SteeredStore(), SOURCE, dry_run=dry_run) as (run, tree):
+        with pytest.raises(DownloadError, match=f"{name}: Is a directory; a directory has that name"):
+            await run.into(tree.root, os.fsencode(target))
+        assert name == "link" or run.done.bytes < len(LARGE)
+
+
 async def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path) -> None:
     target = tmp_path / "out"
     would = await download(SOURCE, target, dry_run=True)
